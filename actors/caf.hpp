@@ -1,0 +1,53 @@
+#pragma once
+// The one place that includes CAF for the actors and hides what differs between its versions.
+// Everything here exists in CAF 0.17.6 and has a twin in CAF 1.x; see docs/decisions/0002-caf.md.
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/config.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <cstddef>
+#include <string>
+
+#ifdef CAF_MAJOR_VERSION
+#define EDUPULSE_CAF_MAJOR CAF_MAJOR_VERSION
+#else
+#define EDUPULSE_CAF_MAJOR CAF_VERSION_MAJOR
+#endif
+
+namespace edupulse::caf_shim {
+
+template <class Dest, class... Ts> void send(const Dest& to, Ts&&... what) {
+#if EDUPULSE_CAF_MAJOR < 1
+  caf::anon_send(to, std::forward<Ts>(what)...);
+#else
+  caf::anon_mail(std::forward<Ts>(what)...).send(to);
+#endif
+}
+
+template <class State> State& state_of(caf::stateful_actor<State>* self) {
+#if EDUPULSE_CAF_MAJOR < 1
+  return self->state;
+#else
+  return self->state();
+#endif
+}
+
+/// The scheduler a node wants: `sharing` sleeps when idle and wakes in microseconds, where the
+/// default polls; `max-throughput` keeps one busy actor from starving the rest.
+inline void configure(caf::actor_system_config& config, std::size_t workers) {
+#if EDUPULSE_CAF_MAJOR < 1
+  config.set("scheduler.policy", caf::atom("sharing"));
+  config.set("scheduler.max-threads", workers);
+  config.set("scheduler.max-throughput", std::size_t{8});
+#else
+  config.set("caf.scheduler.policy", "sharing");
+  config.set("caf.scheduler.max-threads", workers);
+  config.set("caf.scheduler.max-throughput", std::size_t{8});
+#endif
+}
+
+} // namespace edupulse::caf_shim

@@ -1,0 +1,340 @@
+// The path of an event, stop 5 of 5. Before: schemas/envelope.capnp.
+//
+// Intake, control and the answers to "how are you": see delivery.hpp for the picture,
+// delivery_dispatch.cpp for handing out, delivery_results.cpp for what became of it.
+
+#include "actors/delivery.hpp"
+#include <algorithm>
+#include <cassert>
+
+namespace edupulse {
+
+delivery::delivery(settings how, ledger& book, time_point now)
+    : how_(std::move(how)), book_(book), chance_(how_.seed), lanes_(how_.options.concurrency),
+      breaker_(how_.options.retry), last_progress_(now) {}
+
+ledger::row& delivery::row_of(const envelope& event) {
+  if (last_row_ == nullptr || event.topic_hash() != last_topic_) {
+    last_topic_ = event.topic_hash();
+    last_row_ = &book_.row_of(event.topic(), last_topic_, how_.index);
+  }
+  return *last_row_;
+}
+
+// -- intake ---------------------------------------------------------------------------
+
+void delivery::offer(const chunk_ptr& from, std::uint32_t begin, std::uint32_t end, time_point now,
+                     effect_list& out) {
+  slice part{from, begin, begin, next_seq_};
+  auto keep = [&] { // what was let in so far, as one slice
+    if (part.size() == 0)
+      return;
+    waiting_events_ += part.size();
+    auto* last = waiting_.empty() ? nullptr : &waiting_.back();
+    if (last != nullptr && last->events == from && last->end == part.begin &&
+        last->first_seq + last->size() == part.first_seq)
+      last->end = part.end;
+    else
+      waiting_.push_back(part);
+  };
+  for (auto i = begin; i < end; ++i) {
+    const auto& entry = from->entries[i];
+    if (entry.topic_hash != last_topic_ || last_row_ == nullptr)
+      row_of(*entry.event);
+    ++last_row_->published;
+    ++owed_events_;
+    owed_bytes_ += entry.footprint;
+    const bool simple =
+        !removed_ && !stalled_ && !full() && (!quarantined_ || waits_in_quarantine());
+    if (simple) {
+      ++part.end;
+      ++next_seq_;
+      continue;
+    }
+    keep();
+    part = slice{from, i, i, next_seq_};
+    if (admit(entry, now, out))
+      ++part.end;
+    else // what is missed has a number too: that is what a gap is
+      part = slice{from, i + 1, i + 1, next_seq_ + 1};
+    ++next_seq_;
+  }
+  keep();
+  if (next_check_ == time_point::max() && owed_events_ > 0) {
+    last_progress_ = now;
+    next_check_ = now + check_interval();
+  }
+  update_gate(out);
+}
+
+/// The slow half of `offer`: true when the event may wait here in spite of it all.
+bool delivery::admit(const chunk_entry& entry, time_point now, effect_list& out) {
+  const auto& event = *entry.event;
+  if (removed_) {
+    lose(event, removed_why_, out);
+    return false;
+  }
+  if (quarantined_ && !waits_in_quarantine()) {
+    give_up(entry.event, next_seq_, "its scope is quarantined", now, out);
+    return false;
+  }
+  if (stalled_) {
+    ++missed_while_stalled_;
+    lose(event, drop_reason::shed_stalled, out);
+    return false;
+  }
+  switch (how_.options.overload) {
+  case overload_policy::drop_newest:
+    lose(event, drop_reason::drop_newest, out);
+    return false;
+  case overload_policy::drop_oldest:
+    if (drop_oldest(out))
+      return true;
+    lose(event, drop_reason::drop_oldest, out); // all that is owed is with the handler already
+    return false;
+  case overload_policy::wait:
+  case overload_policy::strict:
+    break;
+  }
+  // Admitted before the gate was seen closed. The inbox bounds how many those can be.
+  if (event.level() == delivery_level::best_effort) {
+    lose(event, drop_reason::best_effort_full, out);
+    return false;
+  }
+  return true;
+}
+
+bool delivery::waits_in_quarantine() const noexcept {
+  return how_.options.quarantine == quarantine_policy::wait;
+}
+
+bool delivery::drop_oldest(effect_list& out) {
+  if (waiting_.empty())
+    return false;
+  auto& front = waiting_.front();
+  const auto& oldest = front.events->entries[front.begin];
+  lose(*oldest.event, drop_reason::drop_oldest, out);
+  --waiting_events_;
+  ++front.begin;
+  ++front.first_seq;
+  if (front.size() == 0)
+    waiting_.pop_front();
+  return true;
+}
+
+void delivery::lose(const envelope& event, drop_reason why, effect_list& out) {
+  ++row_of(event).dropped[static_cast<std::size_t>(why)];
+  ++missed_;
+  --owed_events_;
+  owed_bytes_ -= event.footprint();
+  if (event.tracked_by() != nullptr)
+    out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, fate::dropped});
+}
+
+bool delivery::full() const noexcept {
+  return owed_events_ > how_.options.backlog_events || owed_bytes_ > how_.options.backlog_bytes;
+}
+
+void delivery::update_gate(effect_list& out) {
+  const auto policy = how_.options.overload;
+  if (policy == overload_policy::drop_newest || policy == overload_policy::drop_oldest)
+    return;
+  const bool is_full = owed_events_ >= how_.options.backlog_events ||
+                       owed_bytes_ >= how_.options.backlog_bytes;
+  const bool has_room = owed_events_ <= how_.options.backlog_events / 16 * 15 &&
+                        owed_bytes_ <= how_.options.backlog_bytes / 16 * 15;
+  if (stalled_ || removed_ || (gate_closed_ && has_room)) {
+    if (std::exchange(gate_closed_, false))
+      out.emplace_back(effects::gate{how_.index, false});
+  } else if (is_full && !gate_closed_) {
+    gate_closed_ = true;
+    out.emplace_back(effects::gate{how_.index, true});
+  }
+}
+
+void delivery::redrive(dead_letter&& letter, time_point now, effect_list& out) {
+  const auto seq = next_seq_++;
+  auto event = letter.event;
+  auto& row = row_of(*event);
+  if (row.dead > 0)
+    --row.dead;
+  ++owed_events_;
+  owed_bytes_ += event->footprint();
+  trouble past;
+  past.redriven = true;
+  past.letter = letter.id;
+  past.redrives = letter.redrives + 1;
+  past.history = std::move(letter.attempts);
+  trouble_.emplace(seq, std::move(past));
+  if (removed_) {
+    settle_letter(seq, fate::dropped, out);
+    lose(*event, removed_why_, out);
+    return;
+  }
+  const auto key = key_of(*event);
+  if (how_.options.dead == after_dead_letter::pause_key && key != 0 && blocked_.blocked(key) &&
+      paused_keys_.erase(key) > 0)
+    blocked_.replace_head(key, seq);
+  put_back(event, seq);
+  if (next_check_ == time_point::max())
+    next_check_ = now + check_interval();
+}
+
+void delivery::release_key(std::uint64_t key, time_point) {
+  auto at = paused_keys_.find(key);
+  if (at == paused_keys_.end())
+    return;
+  paused_keys_.erase(at);
+  blocked_.close(key);
+  auto& lane = lanes_[lane_of(key)];
+  lane.closing.emplace_back(key, lane.sent);
+  settle_closing(lane);
+}
+
+// -- control ----------------------------------------------------------------------------
+
+void delivery::set_quarantined(bool quarantined, time_point now, effect_list& out) {
+  quarantined_ = quarantined;
+  if (!quarantined || waits_in_quarantine())
+    return;
+  std::vector<std::pair<std::uint64_t, envelope_ptr>> all(ready_.begin(), ready_.end());
+  ready_.clear();
+  for (auto& [when, event] : retries_)
+    all.emplace_back(when.second, std::move(event));
+  retries_.clear();
+  blocked_.for_each([&](std::uint64_t seq, const envelope_ptr& e) { all.emplace_back(seq, e); });
+  blocked_.clear();
+  for (auto& part : std::exchange(waiting_, {}))
+    for (auto i = part.begin; i < part.end; ++i)
+      all.emplace_back(part.first_seq + i - part.begin, part.events->entries[i].event);
+  waiting_events_ = 0;
+  for (auto& [seq, event] : all)
+    give_up(event, seq, "its scope is quarantined", now, out);
+}
+
+void delivery::remove(drop_reason why, effect_list& out) {
+  removed_ = true;
+  removed_why_ = why;
+  auto drop = [&](std::uint64_t seq, const envelope_ptr& event) {
+    settle_letter(seq, fate::dropped, out);
+    lose(*event, why, out);
+  };
+  for (const auto& part : std::exchange(waiting_, {}))
+    for (auto i = part.begin; i < part.end; ++i)
+      drop(part.first_seq + i - part.begin, part.events->entries[i].event);
+  waiting_events_ = 0;
+  for (const auto& [seq, event] : std::exchange(ready_, {}))
+    drop(seq, event);
+  for (const auto& [when, event] : std::exchange(retries_, {}))
+    drop(when.second, event);
+  for (const auto& [seq, what] : std::exchange(deferred_, {}))
+    drop(seq, what.event);
+  blocked_.for_each(drop);
+  blocked_.clear();
+  for (auto& lane : lanes_)
+    for (const auto& item : std::exchange(lane.staged, {}))
+      drop(item.seq, item.event);
+  if (std::exchange(gate_closed_, false))
+    out.emplace_back(effects::gate{how_.index, false});
+}
+
+// -- time ---------------------------------------------------------------------------------
+
+duration delivery::check_interval() const noexcept {
+  const auto shortest = std::min(how_.options.time_limit, how_.options.stall_after) / 8;
+  return std::clamp<duration>(shortest, std::chrono::milliseconds(5),
+                              std::chrono::milliseconds(100));
+}
+
+void delivery::on_wake(time_point now, effect_list& out) {
+  last_wake_ = now;
+  while (!retries_.empty() && retries_.begin()->first.first <= now) {
+    auto first = retries_.begin();
+    ready_.emplace(first->first.second, std::move(first->second));
+    retries_.erase(first);
+  }
+  if (now < next_check_)
+    return;
+  next_check_ = owed_events_ > 0 ? now + check_interval() : time_point::max();
+  expire_deferrals(now, out);
+  for (auto& lane : lanes_) {
+    const batch* front = lane.in_flight.empty() ? nullptr : lane.in_flight.front().get();
+    const auto mark = front != nullptr ? front->progress() : batch::progress_mark{};
+    if (front == lane.watched && mark == lane.watched_mark)
+      continue;
+    if (front != nullptr && mark.done > 0)
+      note_progress(now, out);
+    lane.watched = front;
+    lane.watched_mark = mark;
+    lane.watched_since = now;
+  }
+  const bool waits = how_.options.overload == overload_policy::wait;
+  if (waits && gate_closed_ && !stalled_ && now - last_progress_ >= how_.options.stall_after) {
+    stalled_ = true;
+    missed_while_stalled_ = 0;
+    out.emplace_back(effects::stalled{how_.index});
+    update_gate(out);
+  }
+}
+
+void delivery::note_progress(time_point now, effect_list& out) {
+  last_progress_ = now;
+  if (std::exchange(stalled_, false)) {
+    out.emplace_back(effects::recovered{how_.index, missed_while_stalled_});
+    update_gate(out);
+  }
+}
+
+std::vector<std::uint32_t> delivery::stuck_lanes(time_point now) const {
+  std::vector<std::uint32_t> found;
+  for (std::uint32_t at = 0; at < lanes(); ++at) {
+    const auto& lane = lanes_[at];
+    if (lane.in_flight.empty() || lane.watched != lane.in_flight.front().get())
+      continue;
+    const auto mark = lane.watched->progress();
+    if (mark.running && mark == lane.watched_mark &&
+        now - lane.watched_since >= how_.options.time_limit)
+      found.push_back(at);
+  }
+  return found;
+}
+
+std::optional<time_point> delivery::deadline() const {
+  auto next = next_check_;
+  if (!retries_.empty())
+    next = std::min(next, retries_.begin()->first.first);
+  if (breaker_.now_is() == breaker::state::open && breaker_.until() > last_wake_)
+    next = std::min(next, breaker_.until());
+  return next == time_point::max() ? std::nullopt : std::optional(next);
+}
+
+// -- reading --------------------------------------------------------------------------------
+
+std::size_t delivery::in_flight() const noexcept {
+  std::size_t count = deferred_.size();
+  for (const auto& lane : lanes_)
+    count += lane.in_flight_events;
+  return count;
+}
+
+bool delivery::call_running() const noexcept {
+  return std::any_of(lanes_.begin(), lanes_.end(),
+                     [](const lane_state& lane) { return !lane.in_flight.empty(); });
+}
+
+void delivery::check() const {
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  for_each_owed([&](const envelope& event) {
+    ++count;
+    bytes += event.footprint();
+  });
+  assert(count == owed_events_);
+  assert(bytes == owed_bytes_);
+  for ([[maybe_unused]] const auto& lane : lanes_)
+    assert(lane.in_flight_events <= how_.options.window);
+  static_cast<void>(count);
+  static_cast<void>(bytes);
+}
+
+} // namespace edupulse

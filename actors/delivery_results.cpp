@@ -1,0 +1,421 @@
+// What became of it. A batch in which all went well is concluded in one stroke; for the rest each
+// noted event is looked at. Whatever was not tried comes back unharmed and in order.
+
+#include "actors/delivery.hpp"
+#include <algorithm>
+#include <cassert>
+
+namespace edupulse {
+
+namespace {
+constexpr std::size_t history_head = 1; // the first attempt and the last nine are kept
+constexpr std::size_t history_tail = 9;
+} // namespace
+
+// -- handler actors -----------------------------------------------------------------------
+
+void delivery::lane_up(std::uint32_t at, std::uint32_t generation) {
+  auto& lane = lanes_[at];
+  lane.generation = generation;
+  lane.up = true;
+  lane.productive = false;
+  lane.wants_probe = false;
+  lane.watched = nullptr;
+}
+
+bool delivery::lane_down(std::uint32_t at, std::string_view why, time_point now,
+                         effect_list& out) {
+  auto& lane = lanes_[at];
+  lane.up = false;
+  auto lost = std::exchange(lane.in_flight, {});
+  for (const auto& work : lost) {
+    lane.in_flight_events -= work->size();
+    settle_batch(*work, work->close(), why, now, out);
+  }
+  settle_closing(lane);
+  lane.freed.clear(); // the next runner begins with no blocked keys
+  breaker_.probe_lost();
+  return std::exchange(lane.productive, false);
+}
+
+void delivery::on_report(const batch_ptr& work, time_point now, effect_list& out) {
+  auto& lane = lanes_[work->lane];
+  const auto at = std::find(lane.in_flight.begin(), lane.in_flight.end(), work);
+  if (work->generation != lane.generation || at == lane.in_flight.end())
+    return; // of a revoked generation: taken back already
+  lane.in_flight.erase(at);
+  lane.in_flight_events -= work->size();
+  const auto since = std::max(work->sent_at, lane.last_report);
+  const auto took = static_cast<double>((now - since).count()) / work->size();
+  lane.event_ns = lane.event_ns <= 0 ? took : 0.7 * lane.event_ns + 0.3 * took;
+  lane.last_report = now;
+  settle_batch(*work, work->close(), {}, now, out);
+  settle_closing(lane);
+}
+
+void delivery::settle_batch(const batch& work, batch::results&& found, std::string_view died_of,
+                            time_point now, effect_list& out) {
+  const auto size = work.size();
+  const auto [done, running] = found.progress;
+  note_progress_if(done > 0, now, out);
+  std::uint32_t next = 0;
+  bool running_noted = false;
+  for (auto& note : found.notes) {
+    conclude_range(work, next, std::min(note.index, done), now, out);
+    running_noted = running_noted || (running && note.index == done);
+    next = note.index + 1;
+    on_note(work, std::move(note), now, out);
+  }
+  conclude_range(work, next, done, now, out);
+  auto untried = std::max(next, done);
+  if (running && !running_noted && untried < size) {
+    fail_attempt(work.event(untried), work.seq(untried),
+                 outcome::crash("ended", std::string(died_of)), now, out);
+    ++untried;
+  }
+  for (auto i = untried; i < size; ++i)
+    put_back(work.event(i), work.seq(i));
+  for (std::uint32_t i = 0; i < size && !early_.empty(); ++i)
+    early_.erase(work.seq(i)); // answered twice: the first answer counted
+  after_taking_back(now, out);
+}
+
+/// What came back to a subscription that is ending, or whose events do not wait, ends here.
+void delivery::after_taking_back(time_point now, effect_list& out) {
+  if (removed_)
+    remove(removed_why_, out);
+  else if (quarantined_)
+    set_quarantined(true, now, out);
+  update_gate(out);
+}
+
+void delivery::conclude_range(const batch& work, std::uint32_t from, std::uint32_t to,
+                              time_point now, effect_list& out) {
+  if (from >= to)
+    return;
+  lanes_[work.lane].productive = true;
+  if (!breaker_.closed() && breaker_.on_answer(now))
+    out.emplace_back(effects::breaker_closed{how_.index});
+  if (!work.items.empty()) {
+    for (auto i = from; i < to; ++i) {
+      conclude(*work.event(i), work.seq(i), fate::handled, out);
+      pass_key(*work.event(i), work.seq(i));
+    }
+    return;
+  }
+  const auto* entries = work.fresh.events->entries.data() + work.fresh.begin;
+  for (auto i = from; i < to; ++i) {
+    const auto& entry = entries[i];
+    if (entry.topic_hash != last_topic_ || last_row_ == nullptr)
+      row_of(*entry.event);
+    ++last_row_->handled;
+    owed_bytes_ -= entry.footprint;
+    if (entry.special && entry.event->tracked_by() != nullptr)
+      out.emplace_back(effects::settle{entry.event, how_.index, fate::handled});
+  }
+  owed_events_ -= to - from;
+}
+
+/// The end of one event here, whatever it was. What stood behind its key goes on.
+void delivery::conclude(const envelope& event, std::uint64_t seq, fate how, effect_list& out) {
+  auto& row = row_of(event);
+  if (how == fate::handled)
+    ++row.handled;
+  else if (how == fate::dead)
+    ++row.dead;
+  else if (how == fate::expired)
+    ++row.expired;
+  --owed_events_;
+  owed_bytes_ -= event.footprint();
+  if (how != fate::dead)
+    settle_letter(seq, how, out);
+  trouble_.erase(seq);
+  if (event.tracked_by() != nullptr)
+    out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, how});
+}
+
+/// The head of a key ended in the handler's own hands: nothing else of the key was under way.
+void delivery::pass_key(const envelope& event, std::uint64_t seq) {
+  const auto key = key_of(event);
+  if (blocked_.empty() || key == 0 || !blocked_.is_head(key, seq))
+    return;
+  blocked_.close(key);
+  if (auto next = blocked_.next(key))
+    ready_.emplace(next->first, std::move(next->second));
+}
+
+/// An event ended that its runner holds the key of: later ones may be on their way back.
+void delivery::close_key(const envelope& event, std::uint64_t seq) {
+  const auto key = key_of(event);
+  if (key == 0 || (blocked_.blocked(key) && !blocked_.is_head(key, seq)))
+    return;
+  const bool is_new = !blocked_.blocked(key);
+  blocked_.close(key);
+  if (is_new)
+    gather_key(key, seq);
+  auto& lane = lanes_[lane_of(key)];
+  lane.closing.emplace_back(key, lane.sent);
+}
+
+/// A line begins: events of the key that were put back or picked before now stand in it, or a
+/// later one that queues next would become the head before them.
+void delivery::gather_key(std::uint64_t key, std::uint64_t head) {
+  for (auto at = ready_.begin(); at != ready_.end();) {
+    if (at->first == head || key_of(*at->second) != key) {
+      ++at;
+      continue;
+    }
+    blocked_.follow(key, at->first, std::move(at->second));
+    at = ready_.erase(at);
+  }
+  auto& staged = lanes_[lane_of(key)].staged;
+  std::erase_if(staged, [&](work_item& item) {
+    if (item.seq == head || key_of(*item.event) != key)
+      return false;
+    blocked_.follow(key, item.seq, std::move(item.event));
+    return true;
+  });
+}
+
+void delivery::settle_closing(lane_state& lane) {
+  const auto reported = lane.sent - lane.in_flight.size();
+  while (!lane.closing.empty() && lane.closing.front().second <= reported) {
+    const auto key = lane.closing.front().first;
+    lane.closing.pop_front();
+    if (auto next = blocked_.next(key))
+      ready_.emplace(next->first, std::move(next->second));
+    else if (!blocked_.blocked(key))
+      lane.freed.push_back(key);
+  }
+}
+
+void delivery::settle_letter(std::uint64_t seq, fate how, effect_list& out) {
+  const auto past = trouble_.find(seq);
+  if (past != trouble_.end() && past->second.redriven)
+    out.emplace_back(effects::settle_redrive{past->second.letter, how});
+}
+
+// -- one event ------------------------------------------------------------------------------
+
+void delivery::on_note(const batch& work, exception_note&& note, time_point now,
+                       effect_list& out) {
+  const auto& event = work.event(note.index);
+  const auto seq = work.seq(note.index);
+  if (note.what != exception_note::kind::answered)
+    breaker_.probe_lost(); // not an answer: if this was the probe, send another
+  switch (note.what) {
+  case exception_note::kind::answered:
+    on_answer(event, seq, std::move(note.said), now, out);
+    break;
+  case exception_note::kind::stepped_aside:
+    out.emplace_back(effects::stepped_aside{how_.index, event->id()});
+    if (!blocked_.blocked(key_of(*event)))
+      close_key(*event, seq);
+    blocked_.follow(key_of(*event), seq, event);
+    break;
+  case exception_note::kind::returned:
+    put_back(event, seq);
+    break;
+  case exception_note::kind::expired:
+    conclude(*event, seq, fate::expired, out);
+    pass_key(*event, seq);
+    break;
+  }
+}
+
+void delivery::on_answer(const envelope_ptr& event, std::uint64_t seq, outcome&& said,
+                         time_point now, effect_list& out) {
+  if (said.what() != outcome::kind::unavailable && said.what() != outcome::kind::deferred &&
+      breaker_.on_answer(now))
+    out.emplace_back(effects::breaker_closed{how_.index});
+  switch (said.what()) {
+  case outcome::kind::ok: // a deferral was completed
+    conclude(*event, seq, fate::handled, out);
+    close_key(*event, seq);
+    break;
+  case outcome::kind::retry:
+  case outcome::kind::crash:
+    fail_attempt(event, seq, std::move(said), now, out);
+    break;
+  case outcome::kind::reject:
+    remember(seq, said, now);
+    give_up(event, seq, std::string(said.reason()), now, out);
+    break;
+  case outcome::kind::unavailable:
+    open_breaker(said, now, out);
+    put_back(event, seq);
+    break;
+  case outcome::kind::deferred:
+    hold_key(*event, seq);
+    const auto past = trouble_.find(seq);
+    const auto attempt = past == trouble_.end() ? 1 : past->second.attempts + 1;
+    deferred_.emplace(seq, deferred_event{event, attempt, now});
+    if (auto early = early_.find(seq); early != early_.end()) {
+      auto answer = std::move(early->second);
+      early_.erase(early);
+      on_completion(seq, attempt, std::move(answer), now, out);
+    }
+    break;
+  }
+}
+
+void delivery::on_completion(std::uint64_t seq, std::uint32_t attempt, outcome&& what,
+                             time_point now, effect_list& out) {
+  if (what.what() == outcome::kind::deferred)
+    what = outcome::retry("a deferral was completed with `deferred`");
+  const auto at = deferred_.find(seq);
+  if (at != deferred_.end()) {
+    if (at->second.attempt != attempt)
+      return; // of an earlier attempt that ran out of time
+    const auto event = std::move(at->second.event);
+    deferred_.erase(at);
+    note_progress_if(what.is_ok(), now, out);
+    on_answer(event, seq, std::move(what), now, out);
+    settle_closing(lanes_[lane_of(key_of(*event))]);
+    after_taking_back(now, out);
+    return;
+  }
+  if (const auto late = trouble_.find(seq); late != trouble_.end() && what.is_ok()) {
+    // Late, but the event has not been tried again yet: it counts.
+    const auto waits = retries_.find({late->second.due, seq});
+    if (waits != retries_.end()) {
+      const auto event = std::move(waits->second);
+      retries_.erase(waits);
+      conclude(*event, seq, fate::handled, out);
+      close_key(*event, seq);
+      settle_closing(lanes_[lane_of(key_of(*event))]);
+      return;
+    }
+  }
+  if (is_in_flight(seq))
+    early_.insert_or_assign(seq, std::move(what));
+}
+
+bool delivery::is_in_flight(std::uint64_t seq) const {
+  for (const auto& lane : lanes_)
+    for (const auto& work : lane.in_flight) {
+      const auto size = work->size();
+      if (work->items.empty()) {
+        if (seq >= work->fresh.first_seq && seq < work->fresh.first_seq + size)
+          return true;
+        continue;
+      }
+      for (const auto& item : work->items)
+        if (item.seq == seq)
+          return true;
+    }
+  return false;
+}
+
+void delivery::expire_deferrals(time_point now, effect_list& out) {
+  std::vector<std::uint64_t> late;
+  for (const auto& [seq, what] : deferred_)
+    if (now - what.since >= how_.options.time_limit)
+      late.push_back(seq);
+  std::sort(late.begin(), late.end());
+  for (const auto seq : late) {
+    const auto event = std::move(deferred_.at(seq).event);
+    deferred_.erase(seq);
+    fail_attempt(event, seq, outcome::crash("time_limit", "its deferral was not completed in time"),
+                 now, out);
+  }
+}
+
+/// Notes what went wrong in the event's history.
+delivery::trouble& delivery::remember(std::uint64_t seq, const outcome& why, time_point now) {
+  auto& past = trouble_[seq];
+  if (past.attempts == 0) {
+    past.first_failure = now;
+    past.paused_then = breaker_.paused(now);
+  }
+  ++past.attempts;
+  if (why.what() == outcome::kind::crash)
+    ++past.crashes;
+  if (past.history.size() >= history_head + history_tail)
+    past.history.erase(past.history.begin() + history_head);
+  past.history.push_back({wall_ms(now), std::string(to_string(why.what())),
+                          std::string(why.error_type()), std::string(why.reason())});
+  return past;
+}
+
+void delivery::fail_attempt(const envelope_ptr& event, std::uint64_t seq, outcome&& why,
+                            time_point now, effect_list& out) {
+  auto& past = remember(seq, why, now);
+  auto& row = row_of(*event);
+  const bool crashed = why.what() == outcome::kind::crash;
+  ++(crashed ? row.crashes : row.retries);
+  const auto& retry = how_.options.retry;
+  const auto paused = breaker_.paused(now) - past.paused_then;
+  const auto gives_up_at = past.first_failure + retry.give_up_after + paused;
+  if (crashed && past.crashes >= retry.max_crashes) {
+    give_up(event, seq, "it crashed its handler " + std::to_string(past.crashes) + " times", now,
+            out);
+    return;
+  }
+  if (now >= gives_up_at) {
+    give_up(event, seq, "it did not succeed in the time for retries", now, out);
+    return;
+  }
+  const auto wait = why.after() ? *why.after() : full_jitter(retry, past.attempts, chance_);
+  past.due = std::min(now + wait, gives_up_at); // the last try is at the end of the time
+  hold_key(*event, seq);
+  out.emplace_back(
+      effects::retrying{how_.index, event->id(), past.attempts, past.due, std::move(why)});
+  retries_.emplace(std::pair{past.due, seq}, event);
+}
+
+void delivery::give_up(const envelope_ptr& event, std::uint64_t seq, std::string reason,
+                       time_point now, effect_list& out) {
+  auto& past = trouble_[seq];
+  dead_letter letter;
+  letter.id = past.redriven ? past.letter : 0;
+  letter.event = event;
+  letter.subscription = how_.name;
+  letter.node = how_.node_name;
+  letter.reason = std::move(reason);
+  letter.attempts = std::move(past.history);
+  letter.redrives = past.redrives;
+  letter.died_ms = wall_ms(now);
+  out.emplace_back(effects::bury{how_.index, std::move(letter)});
+  conclude(*event, seq, fate::dead, out);
+  const auto key = key_of(*event);
+  if (how_.options.dead == after_dead_letter::pause_key && key != 0) {
+    hold_key(*event, seq);
+    paused_keys_.insert_or_assign(key, seq);
+  } else {
+    close_key(*event, seq);
+  }
+}
+
+/// Not tried, or to be tried again at once: goes to its place in line.
+void delivery::put_back(const envelope_ptr& event, std::uint64_t seq) {
+  const auto key = key_of(*event);
+  if (key != 0 && blocked_.blocked(key) && !blocked_.is_head(key, seq)) {
+    blocked_.follow(key, seq, event);
+    return;
+  }
+  ready_.emplace(seq, event);
+  if (lanes_.size() > 1)
+    unstage(lanes_[lane_of(key_of(*event))]);
+}
+
+/// Nothing of this event's key may overtake it from now on.
+void delivery::hold_key(const envelope& event, std::uint64_t seq) {
+  const auto key = key_of(event);
+  if (key == 0)
+    return;
+  const bool is_new = !blocked_.blocked(key);
+  blocked_.block(key, seq);
+  if (is_new)
+    gather_key(key, seq);
+}
+
+void delivery::open_breaker(const outcome& said, time_point now, effect_list& out) {
+  for (auto& lane : lanes_)
+    lane.wants_probe = true;
+  if (breaker_.on_unavailable(said.after(), now, chance_))
+    out.emplace_back(
+        effects::breaker_opened{how_.index, breaker_.until(), std::string(said.reason())});
+}
+
+} // namespace edupulse

@@ -1,0 +1,139 @@
+#pragma once
+// Everything the router's core asks its shell to do. A core never acts: it appends effects, and the
+// shell carries them out in order. Observers see each of them, so that the log, the counters and
+// the golden conversations of the tests cannot drift apart.
+
+#include "actors/batch.hpp"
+#include "actors/dead_letters.hpp"
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace edupulse {
+
+/// How an event ended for one subscription.
+enum class fate : std::uint8_t { handled, dead, expired, dropped };
+std::string_view to_string(fate what) noexcept;
+
+namespace effects {
+
+/// Hand this batch to the handler actor of its lane.
+struct dispatch {
+  batch_ptr work;
+};
+/// Make a handler actor. `fresh_thread`: its predecessor is stuck, and may hold a worker.
+struct start_handler {
+  std::uint32_t subscription;
+  std::uint32_t lane;
+  std::uint32_t generation;
+  bool fresh_thread;
+};
+/// Revoke a generation: it finishes the call it is in, handles nothing more, and ends.
+struct stop_handler {
+  std::uint32_t subscription;
+  std::uint32_t lane;
+  std::uint32_t generation;
+  bool stuck; ///< past its time limit: do not wait for it
+};
+/// Keep what a subscription gave up on.
+struct bury {
+  std::uint32_t subscription;
+  dead_letter letter;
+};
+/// A redriven letter has ended; `how` is never `dead` without a new `bury` of the same letter.
+struct settle_redrive {
+  std::uint64_t letter;
+  fate how;
+};
+/// Tell the tracker of `event` how many subscriptions are owed it.
+struct routed {
+  envelope_ptr event;
+  std::uint32_t owed;
+};
+/// Tell the tracker of `event` how one of them ended.
+struct settle {
+  envelope_ptr event;
+  std::uint32_t subscription;
+  fate how;
+};
+/// Publishers of matching topics wait (closed) or go on (open).
+struct gate {
+  std::uint32_t subscription;
+  bool closed;
+};
+/// An unsubscribe is complete: no call is running and nothing is owed.
+struct unsubscribed {
+  std::uint32_t subscription;
+};
+/// A subscription ended by itself (a temporary or transient handler).
+struct ended {
+  std::uint32_t subscription;
+};
+/// All that was admitted has been concluded, or cannot be while things stay as they are.
+struct drained {};
+
+// -- decisions: nothing to carry out, everything to observe ------------------------
+
+struct retrying {
+  std::uint32_t subscription;
+  event_id event;
+  std::uint32_t attempt; ///< the one that failed
+  time_point due;
+  outcome why;
+};
+struct stepped_aside {
+  std::uint32_t subscription;
+  event_id event;
+};
+struct breaker_opened {
+  std::uint32_t subscription;
+  time_point until;
+  std::string why;
+};
+struct breaker_closed {
+  std::uint32_t subscription;
+};
+struct stalled {
+  std::uint32_t subscription;
+};
+struct recovered {
+  std::uint32_t subscription;
+  std::uint64_t missed;
+};
+struct dropping {
+  std::uint32_t subscription;
+  std::uint64_t events;
+  std::string_view reason; ///< static storage
+};
+struct quarantined {
+  std::string scope;
+  std::string why;
+};
+struct resumed {
+  std::string scope;
+};
+struct backing_off {
+  std::uint32_t subscription;
+  std::uint32_t lane;
+  time_point until;
+};
+struct handler_down {
+  std::uint32_t subscription;
+  std::uint32_t lane;
+  std::uint32_t generation;
+  std::string why;
+};
+
+} // namespace effects
+
+using effect =
+    std::variant<effects::dispatch, effects::start_handler, effects::stop_handler, effects::bury,
+                 effects::settle_redrive, effects::routed, effects::settle, effects::gate, effects::unsubscribed,
+                 effects::ended, effects::drained, effects::retrying, effects::stepped_aside,
+                 effects::breaker_opened, effects::breaker_closed, effects::stalled,
+                 effects::recovered, effects::dropping, effects::quarantined, effects::resumed,
+                 effects::backing_off, effects::handler_down>;
+using effect_list = std::vector<effect>;
+
+} // namespace edupulse

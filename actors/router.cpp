@@ -1,0 +1,384 @@
+// The path of an event, stop 2 of 5. Before: runtime/node.cpp. Next: actors/delivery.cpp.
+
+#include "actors/router.hpp"
+#include "schemas/hash.hpp"
+#include <algorithm>
+#include <cassert>
+
+namespace edupulse {
+
+router::router(settings how) : how_(std::move(how)) {}
+
+router::slot* router::live(std::uint32_t which) {
+  return which < slots_.size() ? slots_[which].get() : nullptr;
+}
+
+void router::touch(std::uint32_t which) {
+  auto& what = *slots_[which];
+  if (!std::exchange(what.touched, true))
+    touched_.push_back(which);
+}
+
+/// Everything that changed hands out what it may, and says when it wants to be called again.
+void router::finish_turn(time_point now, effect_list& out) {
+  for (std::size_t i = 0; i < touched_.size(); ++i) {
+    const auto which = touched_[i];
+    auto* what = live(which);
+    if (what == nullptr)
+      continue;
+    what->touched = false;
+    what->owed->dispatch(now, out);
+    const auto wake = what->owed->deadline();
+    if (wake != what->wake) {
+      if (what->wake)
+        wakes_.erase({*what->wake, which});
+      if (wake)
+        wakes_.emplace(*wake, which);
+      what->wake = wake;
+    }
+    if (what->removing)
+      finish_removal(which, out);
+  }
+  touched_.clear();
+  if (draining_ && !drained_said_ && owed() == 0) {
+    drained_said_ = true;
+    out.emplace_back(effects::drained{});
+  }
+}
+
+// -- events ---------------------------------------------------------------------------------
+
+void router::on_events(const chunk_ptr& events, time_point now, effect_list& out) {
+  const auto& entries = events->entries;
+  const auto size = static_cast<std::uint32_t>(entries.size());
+  // Consecutive events with the same subscribers travel as one slice, whatever their topics.
+  std::uint32_t begin = 0;
+  const route* to = nullptr;
+  for (std::uint32_t i = 0; i < size;) {
+    const auto& first = *entries[i].event;
+    const route* match = &table_.match(first.topic(), first.topic_hash());
+    auto end = i + 1;
+    while (end < size && entries[end].topic_hash == entries[i].topic_hash)
+      ++end;
+    book_.count_published(first.topic(), first.topic_hash(), end - i, !match->subscribers.empty());
+    if (to != nullptr && match != to) {
+      offer_run(events, begin, i, *to, now, out);
+      begin = i;
+    }
+    to = match;
+    i = end;
+  }
+  if (to != nullptr)
+    offer_run(events, begin, size, *to, now, out);
+  finish_turn(now, out);
+}
+
+void router::offer_run(const chunk_ptr& events, std::uint32_t begin, std::uint32_t end,
+                       const route& to, time_point now, effect_list& out) {
+  const auto matches = static_cast<std::uint32_t>(to.subscribers.size());
+  for (auto i = begin; i < end; ++i) {
+    const auto& entry = events->entries[i];
+    if (entry.special && entry.event->tracked_by() != nullptr)
+      out.emplace_back(effects::routed{entry.event, matches});
+  }
+  for (const auto which : to.subscribers) {
+    slots_[which]->owed->offer(events, begin, end, now, out);
+    touch(which);
+  }
+}
+
+void router::on_report(const batch_ptr& work, time_point now, effect_list& out) {
+  if (auto* what = live(work->subscription)) {
+    what->owed->on_report(work, now, out);
+    touch(work->subscription);
+  }
+  finish_turn(now, out);
+}
+
+void router::on_completion(std::uint32_t which, std::uint64_t seq, std::uint32_t attempt,
+                           outcome&& what, time_point now, effect_list& out) {
+  if (auto* at = live(which)) {
+    at->owed->on_completion(seq, attempt, std::move(what), now, out);
+    touch(which);
+  }
+  finish_turn(now, out);
+}
+
+void router::on_wake(time_point now, effect_list& out) {
+  while (!wakes_.empty() && wakes_.begin()->first <= now) {
+    const auto which = wakes_.begin()->second;
+    wakes_.erase(wakes_.begin());
+    auto& what = *slots_[which];
+    what.wake.reset();
+    what.owed->on_wake(now, out);
+    fence_stuck(which, now, out);
+    touch(which);
+  }
+  supervision::effects asked;
+  if (const auto due = supervision_.next_deadline(); due && *due <= now)
+    supervision_.on_wake(now, asked);
+  follow(std::move(asked), now, out);
+  finish_turn(now, out);
+}
+
+// -- subscriptions ----------------------------------------------------------------------------
+
+expected<std::uint32_t> router::subscribe(std::string name, topic_filter filter,
+                                          subscription_options options, time_point now,
+                                          effect_list& out) {
+  if (stopped_)
+    return fail(errc::stopping, "the node is stopping: no new subscriptions");
+  if (name.empty() || name.size() > 255)
+    return fail(errc::invalid_option, "a subscription needs a name of 1 to 255 bytes");
+  if (names_.contains(name))
+    return fail(errc::duplicate_name,
+                "there is a subscription named '" + name + "' on this node: unsubscribe it first");
+  if (auto good = check_options(options); !good)
+    return tl::unexpected<error>(good.error());
+  auto what = std::make_unique<slot>();
+  what->own_scope = options.scope.empty();
+  if (what->own_scope) {
+    auto scope = supervision_.add_scope("subscription:" + name, {});
+    if (!scope)
+      return tl::unexpected<error>(scope.error());
+    what->scope = *scope;
+  } else if (auto scope = supervision_.find_scope(options.scope)) {
+    what->scope = *scope;
+  } else {
+    return fail(errc::not_found, "there is no scope named '" + options.scope +
+                                     "': declare it with node::scope first");
+  }
+  const auto which = static_cast<std::uint32_t>(slots_.size());
+  what->filter = std::move(filter);
+  what->lanes.resize(options.concurrency);
+  what->owed = std::make_unique<delivery>(
+      delivery::settings{which, name, how_.node_name, options, how_.seed + which * 0x9e37ULL,
+                         how_.wall_offset_ms},
+      book_, now);
+  book_.name_subscription(which, name);
+  table_.add(which, what->filter);
+  slots_.push_back(std::move(what));
+  all_names_.push_back(name);
+  names_.emplace(std::move(name), which);
+  auto& added = *slots_[which];
+  supervision::effects asked;
+  for (std::uint32_t at = 0; at < added.lanes.size(); ++at) {
+    added.lanes[at].child = supervision_.add_child(added.scope, options.restart, now, asked);
+    places_[added.lanes[at].child] = place{which, at};
+  }
+  if (supervision_.state(added.scope) == supervision::scope_state::quarantined)
+    added.owed->set_quarantined(true, now, out);
+  follow(std::move(asked), now, out);
+  touch(which);
+  finish_turn(now, out);
+  return which;
+}
+
+expected<void> router::unsubscribe(std::uint32_t which, time_point now, effect_list& out) {
+  auto* what = live(which);
+  if (what == nullptr || what->removing)
+    return fail(errc::not_found, "no such subscription: it was unsubscribed already");
+  end_subscription(which, drop_reason::unsubscribed, now, out);
+  finish_turn(now, out);
+  return {};
+}
+
+void router::end_subscription(std::uint32_t which, drop_reason why, time_point now,
+                              effect_list& out) {
+  auto& what = *slots_[which];
+  what.removing = true;
+  table_.remove(which);
+  what.owed->remove(why, out);
+  supervision::effects asked;
+  for (auto& one : what.lanes)
+    supervision_.remove_child(one.child, asked);
+  follow(std::move(asked), now, out);
+  for (auto& one : what.lanes)
+    places_.erase(one.child); // the id may be given to another child from now on
+  touch(which);
+}
+
+void router::finish_removal(std::uint32_t which, effect_list& out) {
+  auto& what = *slots_[which];
+  const bool all_down =
+      std::all_of(what.lanes.begin(), what.lanes.end(),
+                  [](const lane& one) { return one.phase == lane_phase::down; });
+  if (!all_down || !what.owed->idle())
+    return;
+  if (what.wake)
+    wakes_.erase({*what.wake, which});
+  if (what.own_scope)
+    supervision_.remove_scope(what.scope);
+  names_.erase(what.owed->about().name);
+  if (what.ended_by_itself)
+    out.emplace_back(effects::ended{which});
+  out.emplace_back(effects::unsubscribed{which});
+  slots_[which].reset();
+  book_.retire_subscription(which);
+}
+
+expected<void> router::pause(std::uint32_t which, time_point now, effect_list& out) {
+  auto* what = live(which);
+  if (what == nullptr || what->removing)
+    return fail(errc::not_found, "no such subscription: it was unsubscribed already");
+  what->owed->pause();
+  touch(which);
+  finish_turn(now, out);
+  return {};
+}
+
+expected<void> router::resume(std::uint32_t which, time_point now, effect_list& out) {
+  auto* what = live(which);
+  if (what == nullptr || what->removing)
+    return fail(errc::not_found, "no such subscription: it was unsubscribed already");
+  what->owed->resume();
+  supervision::effects asked;
+  supervision_.resume(what->scope, now, asked);
+  follow(std::move(asked), now, out);
+  touch(which);
+  finish_turn(now, out);
+  return {};
+}
+
+expected<void> router::add_scope(std::string name, scope_options options) {
+  auto scope = supervision_.add_scope(std::move(name), options);
+  if (!scope)
+    return tl::unexpected<error>(scope.error());
+  return {};
+}
+
+std::optional<std::uint32_t> router::find(std::string_view name) const {
+  const auto at = names_.find(std::string(name));
+  return at == names_.end() ? std::nullopt : std::optional(at->second);
+}
+
+// -- dead letters --------------------------------------------------------------------------------
+
+expected<void> router::redrive(dead_letter letter, time_point now, effect_list& out) {
+  const auto which = find(letter.subscription);
+  if (!which || slots_[*which]->removing)
+    return fail(errc::not_found, "the dead letter belongs to subscription '" +
+                                     letter.subscription +
+                                     "', which is not on this node: subscribe it, then redrive");
+  slots_[*which]->owed->redrive(std::move(letter), now, out);
+  touch(*which);
+  finish_turn(now, out);
+  return {};
+}
+
+void router::on_discarded(const std::string& subscription, const envelope& event, time_point now,
+                          effect_list& out) {
+  const auto which = find(subscription);
+  if (!which)
+    return;
+  auto& row = book_.row_of(event.topic(), event.topic_hash(), *which);
+  if (row.dead > 0) {
+    --row.dead;
+    ++row.dropped[static_cast<std::size_t>(drop_reason::discarded)];
+  }
+  slots_[*which]->owed->release_key(event.key_hash(), now);
+  touch(*which);
+  finish_turn(now, out);
+}
+
+void router::carry_over(const std::string& subscription, const envelope& event) {
+  if (const auto which = find(subscription)) {
+    auto& row = book_.row_of(event.topic(), event.topic_hash(), *which);
+    ++row.published;
+    ++row.dead;
+  }
+}
+
+// -- the end ---------------------------------------------------------------------------------------
+
+void router::drain(time_point now, effect_list& out) {
+  draining_ = true;
+  drained_said_ = false;
+  finish_turn(now, out);
+}
+
+void router::stop(time_point now, effect_list& out) {
+  stopped_ = true;
+  for (std::uint32_t which = 0; which < slots_.size(); ++which) {
+    auto* what = live(which);
+    if (what != nullptr && !what->removing)
+      end_subscription(which, drop_reason::stopped, now, out);
+  }
+  finish_turn(now, out);
+}
+
+// -- reading -----------------------------------------------------------------------------------------
+
+std::optional<time_point> router::next_deadline() const {
+  auto next = supervision_.next_deadline();
+  if (!wakes_.empty() && (!next || wakes_.begin()->first < *next))
+    next = wakes_.begin()->first;
+  return next;
+}
+
+std::size_t router::owed() const {
+  std::size_t sum = 0;
+  for (const auto& what : slots_)
+    if (what)
+      sum += what->owed->owed();
+  return sum;
+}
+
+std::size_t router::count_matching(std::string_view topic) {
+  return table_.match(topic, text_hash(topic)).subscribers.size();
+}
+
+const subscription_options& router::options(std::uint32_t which) const {
+  return slots_[which]->owed->about().options;
+}
+
+std::string router::state_of(const slot& what) const {
+  if (what.removing)
+    return "ending";
+  switch (supervision_.state(what.scope)) {
+  case supervision::scope_state::quarantined:
+    return "quarantined";
+  case supervision::scope_state::backing_off:
+    return "backing_off";
+  default:
+    break;
+  }
+  if (what.owed->paused())
+    return "paused";
+  if (what.owed->breaker_is_open())
+    return "unavailable";
+  return what.owed->is_stalled() ? "stalled" : "running";
+}
+
+std::vector<subscription_status> router::status() const {
+  std::vector<subscription_status> all;
+  for (const auto& what : slots_) {
+    if (!what)
+      continue;
+    std::uint64_t restarts = 0;
+    for (const auto& one : what->removing ? std::vector<lane>() : what->lanes)
+      restarts += supervision_.status(one.child).restarts;
+    all.push_back({what->owed->about().name, what->filter.text(),
+                   what->own_scope ? std::string() : supervision_.name(what->scope),
+                   state_of(*what), what->owed->owed(), what->owed->in_flight(), restarts});
+  }
+  return all;
+}
+
+ledger_view router::ledger_snapshot() const {
+  return book_.snapshot([this](auto&& count) {
+    for (std::uint32_t which = 0; which < slots_.size(); ++which)
+      if (slots_[which])
+        slots_[which]->owed->for_each_owed(
+            [&](const envelope& event) { count(which, event.topic()); });
+  });
+}
+
+void router::check() const {
+  for (const auto& what : slots_)
+    if (what)
+      what->owed->check();
+  supervision_.check();
+}
+
+} // namespace edupulse

@@ -1,0 +1,154 @@
+#pragma once
+// The path of an event, stop 2 of 5. Before: runtime/node.cpp. Next: actors/delivery.cpp.
+//
+// The router decides who gets an event, and what happens to handlers that end. It owns the
+// subscriptions, one delivery for each, the supervision of their handlers and the ledger. It is a
+// core: its shell, router_actor, feeds it and carries its effects out.
+//
+// A handler actor's life, per lane of a subscription:
+//
+//     down --start_handler--> starting --started--> up --down--> down (supervision decides)
+//                                |                   |
+//                                +--failed--> down   +--stop_handler--> stopping --down--> down
+//                                                    +--stuck--> down at once, on a fresh thread next
+
+#include "actors/delivery.hpp"
+#include "actors/effect.hpp"
+#include "actors/ledger.hpp"
+#include "actors/status.hpp"
+#include "actors/subscriptions.hpp"
+#include "actors/supervision.hpp"
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace edupulse {
+
+class router {
+public:
+  struct settings {
+    std::string node_name = "node";
+    std::uint64_t seed = 1;
+    std::int64_t wall_offset_ms = 0; ///< Unix milliseconds at `time_point{}`
+  };
+  explicit router(settings how);
+
+  // -- events -----------------------------------------------------------------------
+  void on_events(const chunk_ptr& events, time_point now, effect_list& out);
+  void on_report(const batch_ptr& work, time_point now, effect_list& out);
+  void on_completion(std::uint32_t subscription, std::uint64_t seq, std::uint32_t attempt,
+                     outcome&& what, time_point now, effect_list& out);
+  void on_wake(time_point now, effect_list& out);
+
+  // -- subscriptions ------------------------------------------------------------------
+  /// Errors: `duplicate_name`, `invalid_option`, `stopping`.
+  expected<std::uint32_t> subscribe(std::string name, topic_filter filter,
+                                    subscription_options options, time_point now,
+                                    effect_list& out);
+  /// Errors: `not_found`. Complete with `effects::unsubscribed`.
+  expected<void> unsubscribe(std::uint32_t which, time_point now, effect_list& out);
+  expected<void> pause(std::uint32_t which, time_point now, effect_list& out);
+  /// Ends a pause, and the quarantine of its scope.
+  expected<void> resume(std::uint32_t which, time_point now, effect_list& out);
+  expected<void> add_scope(std::string name, scope_options options);
+  std::optional<std::uint32_t> find(std::string_view name) const;
+  /// Starts its handlers anew without charging anyone: their factory was exchanged.
+  expected<void> restart_handlers(std::uint32_t which, time_point now, effect_list& out);
+
+  // -- handler actors -------------------------------------------------------------------
+  void on_handler_up(std::uint32_t which, std::uint32_t lane, std::uint32_t generation,
+                     time_point now, effect_list& out);
+  void on_handler_down(std::uint32_t which, std::uint32_t lane, std::uint32_t generation,
+                       exit_kind how, std::string why, time_point now, effect_list& out);
+
+  // -- dead letters -----------------------------------------------------------------------
+  /// Errors: `not_found` when its subscription is not here; the letter stays where it is.
+  expected<void> redrive(dead_letter letter, time_point now, effect_list& out);
+  /// A letter was thrown away by hand, or pushed out by newer ones.
+  void on_discarded(const std::string& subscription, const envelope& event, time_point now,
+                    effect_list& out);
+  /// Letters found in the store at start: they count as published and dead.
+  void carry_over(const std::string& subscription, const envelope& event);
+
+  // -- the end ----------------------------------------------------------------------------
+  /// Answers with `effects::drained` once nothing is owed any more.
+  void drain(time_point now, effect_list& out);
+  /// Drops what is owed, stops every handler.
+  void stop(time_point now, effect_list& out);
+
+  // -- reading ----------------------------------------------------------------------------
+  std::optional<time_point> next_deadline() const;
+  std::vector<subscription_status> status() const;
+  ledger_view ledger_snapshot() const;
+  std::size_t owed() const;
+  /// Subscriptions whose filter matches.
+  std::size_t count_matching(std::string_view topic);
+  /// Also of subscriptions that have ended.
+  const std::string& name(std::uint32_t which) const { return all_names_.at(which); }
+  const subscription_options& options(std::uint32_t which) const;
+  const topic_filter& filter(std::uint32_t which) const { return slots_[which]->filter; }
+  void check() const;
+
+private:
+  enum class lane_phase : std::uint8_t { down, starting, up, stopping };
+  struct lane {
+    supervision::child_id child = 0;
+    lane_phase phase = lane_phase::down;
+    std::uint32_t generation = 0;
+    std::optional<std::uint32_t> next_generation; ///< waits for the old one to be gone
+    bool fresh_thread = false;
+  };
+  struct slot {
+    std::unique_ptr<delivery> owed;
+    topic_filter filter;
+    supervision::scope_id scope = 0;
+    bool own_scope = false;
+    bool removing = false;
+    bool ended_by_itself = false;
+    bool touched = false;
+    std::vector<lane> lanes;
+    std::optional<time_point> wake;
+  };
+  struct place {
+    std::uint32_t which;
+    std::uint32_t lane;
+  };
+
+  slot* live(std::uint32_t which);
+  void touch(std::uint32_t which);
+  void finish_turn(time_point now, effect_list& out);
+  void offer_run(const chunk_ptr& events, std::uint32_t begin, std::uint32_t end, const route& to,
+                 time_point now, effect_list& out);
+  void follow(supervision::effects&& asked, time_point now, effect_list& out);
+  void start_lane(place at, std::uint32_t generation, effect_list& out);
+  void stop_lane(place at, std::uint32_t generation, time_point now, effect_list& out);
+  void quarantine(supervision::scope_id scope, bool on, time_point now, effect_list& out);
+  void end_subscription(std::uint32_t which, drop_reason why, time_point now, effect_list& out);
+  void lane_gone(place at, std::string_view why, time_point now, effect_list& out);
+  void fence_stuck(std::uint32_t which, time_point now, effect_list& out);
+  void finish_removal(std::uint32_t which, effect_list& out);
+  std::string state_of(const slot& what) const;
+
+  settings how_;
+  subscriptions table_;
+  supervision supervision_;
+  ledger book_;
+  std::vector<std::unique_ptr<slot>> slots_;
+  std::unordered_map<std::string, std::uint32_t> names_;
+  std::vector<std::string> all_names_;
+  std::unordered_map<supervision::child_id, place> places_;
+  std::vector<std::uint32_t> touched_;
+  std::set<std::pair<time_point, std::uint32_t>> wakes_;
+  bool draining_ = false;
+  bool drained_said_ = false;
+  bool stopped_ = false;
+};
+
+/// Errors: `invalid_option`, naming the option, its value and its limits.
+expected<void> check_options(const subscription_options& options);
+
+} // namespace edupulse

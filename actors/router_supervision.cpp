@@ -1,0 +1,201 @@
+// The router as a supervisor: it follows what supervision decides, one lane (handler actor) at a
+// time. A stopped handler finishes the call it is in, and its successor starts when it is gone, so
+// that two generations never handle one key at once; only a stuck one is not waited for.
+
+#include "actors/router.hpp"
+#include <algorithm>
+
+namespace edupulse {
+
+void router::follow(supervision::effects&& asked, time_point now, effect_list& out) {
+  for (auto& one : asked) {
+    if (const auto* what = std::get_if<supervision::start>(&one)) {
+      start_lane(places_.at(what->child), what->generation, out);
+    } else if (const auto* halt = std::get_if<supervision::stop>(&one)) {
+      stop_lane(places_.at(halt->child), halt->generation, now, out);
+    } else if (auto* bad = std::get_if<supervision::quarantined>(&one)) {
+      out.emplace_back(effects::quarantined{supervision_.name(bad->scope), std::move(bad->why)});
+      quarantine(bad->scope, true, now, out);
+    } else if (const auto* good = std::get_if<supervision::resumed>(&one)) {
+      out.emplace_back(effects::resumed{supervision_.name(good->scope)});
+      quarantine(good->scope, false, now, out);
+    } else if (const auto* wait = std::get_if<supervision::backing_off>(&one)) {
+      const auto at = places_.at(wait->child);
+      out.emplace_back(effects::backing_off{at.which, at.lane, wait->until});
+    } else if (const auto* last = std::get_if<supervision::ended>(&one)) {
+      const auto at = places_.at(last->child);
+      if (!slots_[at.which]->removing) {
+        slots_[at.which]->ended_by_itself = true;
+        end_subscription(at.which, drop_reason::unsubscribed, now, out);
+      }
+    }
+  }
+}
+
+void router::start_lane(place at, std::uint32_t generation, effect_list& out) {
+  auto& what = slots_[at.which]->lanes[at.lane];
+  if (what.phase != lane_phase::down) {
+    what.next_generation = generation;
+    return;
+  }
+  what.phase = lane_phase::starting;
+  what.generation = generation;
+  what.next_generation.reset();
+  out.emplace_back(effects::start_handler{at.which, at.lane, generation,
+                                          std::exchange(what.fresh_thread, false)});
+}
+
+void router::stop_lane(place at, std::uint32_t generation, time_point, effect_list& out) {
+  auto& what = slots_[at.which]->lanes[at.lane];
+  if (what.next_generation == generation) {
+    what.next_generation.reset(); // it had not begun
+    return;
+  }
+  if (what.generation != generation || what.phase == lane_phase::down ||
+      what.phase == lane_phase::stopping)
+    return;
+  what.phase = lane_phase::stopping;
+  slots_[at.which]->owed->lane_stopping(at.lane);
+  out.emplace_back(effects::stop_handler{at.which, at.lane, generation, false});
+}
+
+void router::on_handler_up(std::uint32_t which, std::uint32_t at, std::uint32_t generation,
+                           time_point now, effect_list& out) {
+  auto* what = live(which);
+  if (what == nullptr || what->lanes[at].generation != generation ||
+      what->lanes[at].phase != lane_phase::starting)
+    return;
+  what->lanes[at].phase = lane_phase::up;
+  what->owed->lane_up(at, generation);
+  touch(which);
+  finish_turn(now, out);
+}
+
+void router::on_handler_down(std::uint32_t which, std::uint32_t at, std::uint32_t generation,
+                             exit_kind how, std::string why, time_point now, effect_list& out) {
+  auto* what = live(which);
+  if (what == nullptr || what->lanes[at].generation != generation ||
+      what->lanes[at].phase == lane_phase::down)
+    return;
+  auto& one = what->lanes[at];
+  const bool expected_end = one.phase == lane_phase::stopping;
+  one.phase = lane_phase::down;
+  const bool productive = what->owed->lane_down(at, why, now, out);
+  out.emplace_back(effects::handler_down{which, at, generation, std::move(why)});
+  touch(which);
+  if (!expected_end) {
+    supervision::effects asked;
+    supervision_.on_exit(one.child, generation, how, productive, now, asked);
+    follow(std::move(asked), now, out);
+  } else if (one.next_generation) {
+    start_lane({which, at}, *one.next_generation, out);
+  }
+  finish_turn(now, out);
+}
+
+/// Handlers past their time limit: their generation is revoked, and nobody waits for them.
+void router::fence_stuck(std::uint32_t which, time_point now, effect_list& out) {
+  auto& what = *slots_[which];
+  for (const auto at : what.owed->stuck_lanes(now)) {
+    auto& one = what.lanes[at];
+    if (one.phase != lane_phase::up && one.phase != lane_phase::stopping)
+      continue;
+    const bool was_stopping = one.phase == lane_phase::stopping;
+    one.phase = lane_phase::down;
+    one.fresh_thread = true;
+    const auto generation = one.generation;
+    out.emplace_back(effects::stop_handler{which, at, generation, true});
+    const bool productive =
+        what.owed->lane_down(at, "it was at one event longer than its time limit", now, out);
+    if (was_stopping) {
+      if (one.next_generation)
+        start_lane({which, at}, *one.next_generation, out);
+      continue;
+    }
+    supervision::effects asked;
+    supervision_.on_exit(one.child, generation, exit_kind::hang, productive, now, asked);
+    follow(std::move(asked), now, out);
+  }
+}
+
+void router::quarantine(supervision::scope_id scope, bool on, time_point now, effect_list& out) {
+  for (const auto child : supervision_.children(scope)) {
+    const auto at = places_.find(child);
+    if (at == places_.end())
+      continue;
+    slots_[at->second.which]->owed->set_quarantined(on, now, out);
+    touch(at->second.which);
+  }
+}
+
+expected<void> router::restart_handlers(std::uint32_t which, time_point now, effect_list& out) {
+  auto* what = live(which);
+  if (what == nullptr || what->removing)
+    return fail(errc::not_found, "no such subscription: it was unsubscribed already");
+  supervision::effects asked;
+  for (std::uint32_t at = 0; at < what->lanes.size(); ++at) {
+    auto& one = what->lanes[at];
+    places_.erase(one.child);
+    supervision_.remove_child(one.child, asked);
+    places_[one.child] = {which, at}; // for the stop among `asked`
+    follow(std::exchange(asked, {}), now, out);
+    places_.erase(one.child);
+    one.child = supervision_.add_child(what->scope, what->owed->about().options.restart, now, asked);
+    places_[one.child] = {which, at};
+    follow(std::exchange(asked, {}), now, out);
+  }
+  touch(which);
+  finish_turn(now, out);
+  return {};
+}
+
+// -- options ------------------------------------------------------------------------------------
+
+namespace {
+
+template <class T>
+expected<void> within(std::string_view name, const T& value, const T& low, const T& high) {
+  if (value >= low && value <= high)
+    return {};
+  auto text = [](const T& x) {
+    if constexpr (std::is_arithmetic_v<T>)
+      return std::to_string(x);
+    else
+      return std::to_string(
+                 std::chrono::duration_cast<std::chrono::milliseconds>(x).count()) + " ms";
+  };
+  return fail(errc::invalid_option, "option `" + std::string(name) + "` is " + text(value) +
+                                        ": give " + text(low) + " to " + text(high));
+}
+
+} // namespace
+
+expected<void> check_options(const subscription_options& o) {
+  using namespace std::chrono_literals;
+  if (o.order == event_order::strict && o.concurrency != 1)
+    return fail(errc::invalid_option,
+                "`order = strict` is one line and `concurrency` is " +
+                    std::to_string(o.concurrency) + ": choose `order = keyed` or `concurrency = 1`");
+  if (o.execution == execution_place::inlined && o.concurrency != 1)
+    return fail(errc::invalid_option, "`execution = inlined` is the router's one thread: "
+                                      "`concurrency` must be 1");
+  const expected<void> all[] = {
+      within<std::uint32_t>("concurrency", o.concurrency, 1, 1024),
+      within<std::uint32_t>("window", o.window, 1, 65536),
+      within<std::size_t>("backlog_events", o.backlog_events, 1, 1u << 24),
+      within<std::size_t>("backlog_bytes", o.backlog_bytes, 1024, std::size_t{1} << 36),
+      within<duration>("stall_after", o.stall_after, 1ms, 24h),
+      within<duration>("retry.first", o.retry.first, 0ms, 24h),
+      within<double>("retry.factor", o.retry.factor, 1.0, 100.0),
+      within<duration>("retry.cap", o.retry.cap, 0ms, 24h),
+      within<duration>("retry.give_up_after", o.retry.give_up_after, 0ms, 24h * 365),
+      within<std::uint32_t>("retry.max_crashes", o.retry.max_crashes, 1, 1000000),
+      within<duration>("time_limit", o.time_limit, 1ms, 24h * 365),
+  };
+  for (const auto& one : all)
+    if (!one)
+      return one;
+  return {};
+}
+
+} // namespace edupulse

@@ -1,0 +1,51 @@
+#pragma once
+// What the benchmarks share: the event, the clock, five runs and their spread, one JSON line each.
+
+#include "lesson.capnp.h"
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace bench {
+
+/// 256 bytes of texts, as a small lesson has.
+inline constexpr std::size_t payload_bytes = 256;
+void fill_lesson(LessonPublished::Builder lesson, std::uint64_t number);
+
+double seconds_since(std::chrono::steady_clock::time_point start);
+
+struct spread {
+  double min;
+  double median;
+  double max;
+};
+spread spread_of(std::vector<double> values);
+
+/// Prints a line for people, and one JSON object a line to the file of `--json`.
+class report {
+public:
+  explicit report(const std::string& json_file);
+  ~report();
+  /// `better`: "more" or "less"; `goal` 0 for none.
+  void value(const std::string& name, const std::string& unit, const spread& what, double goal = 0,
+             const std::string& note = {});
+
+private:
+  std::FILE* file_ = nullptr;
+};
+
+// One run each. `handlers`: how many read every event. Answers events per second.
+double run_baseline(std::size_t handlers, std::uint64_t events);
+double run_edupulse(std::size_t handlers, std::uint64_t events);
+
+void throughput(report& to, bool quick);
+void latency(report& to, bool quick);
+void startup(report& to);
+void memory(report& to);
+void slow_neighbour(report& to, bool quick);
+/// The body of the child process of `memory`; prints its figures.
+int memory_child();
+
+} // namespace bench

@@ -1,0 +1,95 @@
+// edupulse-bench: the numbers of docs/performance.md. Release build, an otherwise idle machine.
+
+#include "bench.hpp"
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+
+namespace bench {
+
+void fill_lesson(LessonPublished::Builder lesson, std::uint64_t number) {
+  static const std::string body(payload_bytes - 16 - 16 - 24, 'x');
+  char id[20];
+  const int length = std::snprintf(id, sizeof id, "lesson-%08llu",
+                                   static_cast<unsigned long long>(number % 100000));
+  lesson.setLessonId({id, static_cast<std::size_t>(length)});
+  lesson.setTeacherId("teacher-00000001");
+  lesson.setTitle("Quantum Mechanics 101   ");
+  lesson.setBody({body.data(), body.size()});
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+spread spread_of(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return {values.front(), values[values.size() / 2], values.back()};
+}
+
+report::report(const std::string& json_file) {
+  if (!json_file.empty() && (file_ = std::fopen(json_file.c_str(), "w")) == nullptr)
+    std::fprintf(stderr, "cannot write %s\n", json_file.c_str());
+}
+
+report::~report() {
+  if (file_ != nullptr)
+    std::fclose(file_);
+}
+
+void report::value(const std::string& name, const std::string& unit, const spread& what,
+                   double goal, const std::string& note) {
+  std::printf("%-26s %14.3f %-14s min %.3f max %.3f", name.c_str(), what.median, unit.c_str(),
+              what.min, what.max);
+  if (goal > 0)
+    std::printf("  asked %.3g", goal);
+  std::printf("%s%s\n", note.empty() ? "" : "  ", note.c_str());
+  std::fflush(stdout);
+  if (file_ == nullptr)
+    return;
+  std::fprintf(file_,
+               "{\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"min\":%.6g,\"max\":%.6g,"
+               "\"asked\":%.6g,\"note\":\"%s\"}\n",
+               name.c_str(), what.median, unit.c_str(), what.min, what.max, goal, note.c_str());
+  std::fflush(file_);
+}
+
+} // namespace bench
+
+int main(int argc, char* argv[]) {
+  CLI::App app("EduPulse benchmarks");
+  std::string json;
+  std::string only;
+  bool quick = false;
+  app.add_option("--json", json, "one JSON object a line into this file");
+  app.add_option("--only", only, "throughput, latency, startup, memory or slow_neighbour");
+  app.add_flag("--quick", quick, "a tenth of the events: to see that it runs");
+  std::string one;
+  std::size_t handlers = 1;
+  std::uint64_t events = 2'000'000;
+  app.add_option("--run", one, "one run of `baseline` or `edupulse`, for a profiler");
+  app.add_option("--handlers", handlers, "with --run");
+  app.add_option("--events", events, "with --run");
+  CLI11_PARSE(app, argc, argv);
+  if (one == "memory_child")
+    return bench::memory_child();
+  if (!one.empty()) {
+    const auto rate = one == "baseline" ? bench::run_baseline(handlers, events)
+                                        : bench::run_edupulse(handlers, events);
+    std::printf("%s: %.0f events/s\n", one.c_str(), rate);
+    return 0;
+  }
+  bench::report to(json);
+  const auto wanted = [&](const char* name) { return only.empty() || only == name; };
+  if (wanted("throughput"))
+    bench::throughput(to, quick);
+  if (wanted("latency"))
+    bench::latency(to, quick);
+  if (wanted("startup"))
+    bench::startup(to);
+  if (wanted("memory"))
+    bench::memory(to);
+  if (wanted("slow_neighbour"))
+    bench::slow_neighbour(to, quick);
+  return 0;
+}

@@ -1,0 +1,73 @@
+#include "options.hpp"
+#include <CLI/CLI.hpp>
+
+namespace edupulse::search {
+
+namespace {
+
+constexpr const char* about =
+    "Publishes lessons, one JSON event a line, to a node with three handlers: a search indexer, a\n"
+    "notifier, and an auditor that fails now and then. Then prints the ledger and what was given up\n"
+    "on, and answers queries from the index.";
+
+constexpr const char* exit_codes =
+    "Exit codes: 0 done; 1 something could not be done (said on standard error); 2 wrong command\n"
+    "line; 3 done, but lines of the input were skipped; 130 interrupted, after draining.\n"
+    "Keys of search servers are taken from the environment: ELASTICSEARCH_API_KEY, MEILISEARCH_KEY.";
+
+void add_work(CLI::App& app, options& into) {
+  app.add_option("-i,--input", into.input, "JSON Lines to read; - is standard input")
+      ->capture_default_str();
+  app.add_option("-q,--query", into.queries, "What to look for in the end (repeatable)");
+  app.add_option("--limit", into.limit, "Titles to show for each query")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option("--rate", into.rate, "Events to publish a second; 0: as fast as it goes")
+      ->check(CLI::Range(0.0, 1e9))
+      ->capture_default_str();
+  app.add_flag("--strict", into.strict, "Skip events with fields that the schema does not know");
+  app.add_option("--fail-every", into.fail_every,
+                 "The auditor throws at every N-th lesson; 0: it never fails")
+      ->capture_default_str();
+}
+
+void add_places(CLI::App& app, options& into) {
+  auto* file = app.add_option("--index", into.index_file,
+                              "SQLite file of the index (without: a temporary one)");
+  auto* elastic = app.add_option("--elasticsearch", into.elasticsearch,
+                                 "Index into this server instead: http://HOST:9200");
+  auto* meili = app.add_option("--meilisearch", into.meilisearch,
+                               "Index into this server instead: http://HOST:7700");
+  file->excludes(elastic)->excludes(meili);
+  elastic->excludes(meili);
+  app.add_option("--outage-limit", into.outage_limit,
+                 "Seconds to wait for an index that does not work, before its lessons become\n"
+                 "dead letters")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  app.add_option("--data-dir", into.data_dir, "Keeps dead letters there from run to run");
+  app.add_flag("--redrive", into.redrive, "First try the dead letters of earlier runs again")
+      ->needs("--data-dir");
+}
+
+} // namespace
+
+std::variant<options, int> parse_options(int argc, char** argv, const std::string& sample) {
+  options result;
+  result.input = sample;
+  CLI::App app(about, "edupulse-search");
+  app.footer(exit_codes);
+  add_work(app, result);
+  add_places(app, result);
+  app.add_flag("--json", result.json, "Print one JSON object instead of tables");
+  app.add_flag("--quiet", result.quiet, "No progress");
+  app.add_flag("-v,--verbose", result.verbose, "Log failed tries and decisions");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  return result;
+}
+
+} // namespace edupulse::search

@@ -1,0 +1,197 @@
+#pragma once
+// A node: one process (or part of one) that runs the runtime. Start one, publish and subscribe.
+//
+//   auto node = edupulse::node::start({.name = "api-1"}).value();
+//   node.subscribe<LessonPublished>("indexer", [](auto lesson, const edupulse::event_info&) { ... });
+//   node.publish<LessonPublished>([](auto lesson) { lesson.setTitle("..."); });
+//
+// Any thread may call anything here. On a handler's thread nothing waits: `publish` answers
+// `back_pressure` at once, and commands (subscribe, unsubscribe, pause, stop, redrive ...) are begun,
+// not awaited.
+
+#include "actors/dead_letters.hpp"
+#include "actors/ledger_view.hpp"
+#include "actors/status.hpp"
+#include "actors/tracker.hpp"
+#include "schemas/topic.hpp"
+#include <edupulse/event.hpp>
+#include <edupulse/handler.hpp>
+#include <edupulse/options.hpp>
+#include <edupulse/transport.hpp>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace edupulse {
+
+class node_impl;
+
+/// What `publish` gives back. Value; cheap; outlives the node.
+class receipt {
+public:
+  receipt() = default;
+  receipt(event_id id, receipt_tracker* tracked) noexcept : id_(id), tracked_(tracked) {}
+  receipt(const receipt& other) noexcept : receipt(other.id_, other.tracked_) {
+    if (tracked_ != nullptr)
+      tracked_->retain();
+  }
+  receipt(receipt&& other) noexcept
+      : id_(other.id_), tracked_(std::exchange(other.tracked_, nullptr)) {}
+  receipt& operator=(receipt other) noexcept {
+    std::swap(id_, other.id_);
+    std::swap(tracked_, other.tracked_);
+    return *this;
+  }
+  ~receipt() {
+    if (tracked_ != nullptr)
+      tracked_->release();
+  }
+
+  const event_id& id() const noexcept { return id_; }
+  /// Errors: `not_tracked`.
+  expected<receipt_status> status() const;
+  /// Waits until every matching subscription has concluded, whatever the conclusions. Errors:
+  /// `timed_out`, `not_tracked`, `refused` on a handler's thread.
+  expected<receipt_status> wait(duration patience) const;
+
+private:
+  event_id id_;
+  receipt_tracker* tracked_ = nullptr;
+};
+
+/// A subscription by name. Dropping the handle changes nothing.
+class subscription {
+public:
+  const std::string& name() const noexcept { return name_; }
+  const subscription_id& id() const noexcept { return id_; }
+  /// Returns when no call is running and nothing is owed any more; inside the handler itself it
+  /// takes effect when the call returns. What was waiting is dropped and counted.
+  expected<void> unsubscribe();
+  /// Events wait. Calls that are running end.
+  expected<void> pause();
+  /// Ends a pause, and the quarantine of its scope.
+  expected<void> resume();
+
+private:
+  friend class node;
+  subscription(std::weak_ptr<node_impl> node, std::string name, subscription_id id)
+      : node_(std::move(node)), name_(std::move(name)), id_(id) {}
+  std::weak_ptr<node_impl> node_;
+  std::string name_;
+  subscription_id id_;
+};
+
+/// What a stop left undone.
+struct stop_report {
+  bool drained = false;          ///< everything admitted was concluded
+  std::uint64_t dropped = 0;     ///< deliveries that were not; also in the ledger
+  std::uint64_t stuck_calls = 0; ///< handlers that did not return; their threads live on
+};
+
+class node {
+public:
+  /// Errors: `invalid_option` naming the option; `io` for the data directory.
+  static expected<node> start(node_options options = {});
+  node(node&&) noexcept;
+  node& operator=(node&&) noexcept;
+  /// Drains for 5 s, then drops what is left and logs how much.
+  ~node();
+
+  // -- publishing -------------------------------------------------------------------
+  /// `fill` gets a `T::Builder` and fills it in place. Returns when the event is admitted. Errors:
+  /// `back_pressure` naming who holds it up, `too_large`, `stopping`, `invalid_option`,
+  /// `bad_topic`. No subscriber is not an error: it is a state of the receipt.
+  template <class T, class Fill>
+  expected<receipt> publish(Fill&& fill, const publish_options& options = {}) {
+    require_event<T>();
+    envelope_writer writer(event_traits<T>::type());
+    auto payload = writer.payload().template initAs<T>();
+    std::forward<Fill>(fill)(payload);
+    if constexpr (event_traits<T>::has_key) {
+      if (options.key.empty()) {
+        const auto key = event_traits<T>::key(payload.asReader());
+        return finish_publish(writer, key, options);
+      }
+    }
+    return finish_publish(writer, options.key, options);
+  }
+  /// The same for a type known only at run time. `fill` may init the payload with
+  /// `type.schema()`.
+  expected<receipt> publish(const event_type& type,
+                            const std::function<void(capnp::AnyPointer::Builder)>& fill,
+                            const publish_options& options = {});
+
+  // -- subscribing --------------------------------------------------------------------
+  /// Events named as `T` says, with any subject. `handler`: see <edupulse/handler.hpp>. Errors:
+  /// `duplicate_name`, `invalid_option`, `not_found` (the scope), `stopping`.
+  template <class T, class F>
+  expected<subscription> subscribe(std::string name, F handler,
+                                   subscription_options options = {}) {
+    require_event<T>();
+    return add_subscription(std::move(name), topic_filter::name_and_below(event_traits<T>::name),
+                            make_recipe<T>(std::move(handler)), std::move(options));
+  }
+  /// Events of any type on matching topics: the handler takes `const envelope&`. Errors: also
+  /// `bad_filter`.
+  template <class F>
+  expected<subscription> subscribe(std::string_view filter, std::string name, F handler,
+                                   subscription_options options = {}) {
+    return add_subscription(std::move(name), topic_filter::parse(filter),
+                            make_recipe<void>(std::move(handler)), std::move(options));
+  }
+  /// Declares a supervision scope; name it in `subscription_options::scope`. Start order is the
+  /// order of subscribing. Errors: `invalid_option`, `duplicate_name` with other options.
+  expected<void> scope(std::string name, scope_options options);
+  /// By name. Errors: `not_found`.
+  expected<subscription> find(std::string_view name) const;
+  /// Waits until `n` subscriptions match `topic`. Errors: `timed_out`, saying how many there are.
+  expected<void> ready(std::string_view topic, std::size_t n, duration deadline) const;
+
+  // -- mirrors ------------------------------------------------------------------------
+  /// Copies matching events to `to`. Defaults that differ from other subscriptions: a larger backlog
+  /// (65,536 events, 64 MiB) and `overload = drop_newest`, so that publishers never wait for it.
+  expected<subscription> attach_mirror(std::string name, std::string_view filter, transport_ptr to);
+  expected<subscription> attach_mirror(std::string name, std::string_view filter, transport_ptr to,
+                                       subscription_options options);
+  /// Sends through another transport from now on. Nothing is lost: what the old one has not
+  /// answered goes to the new one.
+  expected<void> swap_mirror(std::string_view name, transport_ptr to);
+  expected<void> detach_mirror(std::string_view name);
+
+  // -- dead letters -------------------------------------------------------------------
+  expected<std::vector<dead_letter>> dead_letters(const dead_letter_filter& which = {}) const;
+  /// Tries one letter again, in the subscription that gave it up and in no other. Errors:
+  /// `not_found`, `io`.
+  expected<void> redrive(std::uint64_t letter);
+  /// All letters of a subscription; answers how many.
+  expected<std::size_t> redrive_all(std::string_view subscription);
+  expected<void> discard(std::uint64_t letter);
+  expected<std::size_t> discard_all(std::string_view subscription);
+
+  // -- looking ------------------------------------------------------------------------
+  const std::string& name() const noexcept;
+  const node_id& id() const noexcept;
+  ledger_view ledger() const;
+  std::vector<subscription_status> subscriptions() const;
+  /// Counters since the start, by name.
+  std::vector<std::pair<std::string, std::uint64_t>> counters() const;
+
+  // -- the end ------------------------------------------------------------------------
+  /// Admits nothing more and waits until all is concluded. Errors: `timed_out`, saying what is left.
+  expected<void> drain(duration patience);
+  /// Drains for `patience`, then stops all handlers and drops what is left.
+  stop_report stop(duration patience = std::chrono::seconds(5));
+
+private:
+  friend struct node_access;
+  explicit node(std::shared_ptr<node_impl> impl);
+  expected<receipt> finish_publish(envelope_writer& writer, std::string_view key,
+                                   const publish_options& options);
+  expected<subscription> add_subscription(std::string name, expected<topic_filter> filter,
+                                          handler_recipe recipe, subscription_options options);
+
+  std::shared_ptr<node_impl> impl_;
+};
+
+} // namespace edupulse

@@ -1,0 +1,59 @@
+#pragma once
+// What can be set on a node and on one publish. The options of subscriptions and scopes are in
+// "actors/options.hpp", which this includes.
+
+#include "actors/options.hpp"
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace edupulse {
+
+enum class log_level : std::uint8_t { debug, info, warning, error, off };
+
+struct node_options {
+  /// Who this node is to people, and half of every subscription's id. 1 to 255 bytes.
+  std::string name = "node";
+  /// Where dead letters (and the node's id) are kept. Empty: in memory, and gone with the process.
+  std::filesystem::path data_dir{};
+  /// Threads for `shared` handlers. 0: one per processor, at least two.
+  std::size_t workers = 0;
+  /// Events and bytes between `publish` and the router. Full: `publish` waits. Too small: publishers
+  /// wake and wait in turns. Too large: more memory, and more to lose with the process.
+  std::size_t inbox_events = 16384;
+  std::size_t inbox_bytes = 16u << 20;
+  /// The largest event, header and payload, in bytes. 1 KiB to 16 MiB.
+  std::size_t max_event_bytes = 1u << 20;
+  /// Dead letters kept in memory when there is no data directory; the oldest make room, counted.
+  std::size_t dead_letters_max = 10000;
+  /// Threads that stuck handlers may keep before their scope is not started again.
+  std::size_t stuck_threads_max = 16;
+  /// Decisions are logged one per line, to standard error unless a sink is given.
+  log_level log = log_level::warning;
+  std::function<void(log_level, std::string_view)> log_sink{};
+  /// Randomness of ids and back-off; 0 draws from the operating system.
+  std::uint64_t seed = 0;
+};
+
+struct publish_options {
+  /// Tokens below the event name: `eu.math` makes the topic `lesson.published.eu.math`.
+  std::string_view subject{};
+  /// Overrides the schema's `$Event.key`. Events with one key are handled in order.
+  std::string_view key{};
+  /// Names and values, such as `tenant`, `correlation-id`, `traceparent`.
+  std::vector<std::pair<std::string, std::string>> meta{};
+  delivery_level level = delivery_level::acknowledged;
+  /// How long `publish` may wait when a queue is full; zero: try once. Never waits on a handler's
+  /// thread.
+  duration deadline = std::chrono::seconds(5);
+  /// Handlers that have not begun by then skip it; counted as `expired`. Zero: never.
+  duration expires_in{};
+  /// Follow what becomes of it: the receipt can be waited on. Costs about a microsecond.
+  bool track = false;
+};
+
+} // namespace edupulse

@@ -1,0 +1,34 @@
+#pragma once
+// Outbound transports. A mirror is a subscription whose handler is a transport, so that window,
+// retry, breaker, dead letters and ledger are those of every subscription, and a dead broker never
+// slows `publish`.
+
+#include "actors/handler.hpp"
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace edupulse {
+
+/// One event on its way out, with the token its outcome is answered on.
+struct outbound_event {
+  envelope_ptr event;
+  deferral done;
+};
+
+class transport {
+public:
+  virtual ~transport() = default;
+  /// For people: `log`, `kafka`.
+  virtual std::string_view name() const noexcept = 0;
+  /// Takes a batch in order and returns at once. Complete each `done` when the outcome is known, from
+  /// any thread: `ok`; `retry` for this event; `unavailable` when the other side is gone, which
+  /// pauses the mirror and probes; `reject` when this event can never be sent. A token that is
+  /// dropped is `retry`. One thread at a time calls this, and never after the destructor began; what
+  /// is still open then is dropped, and so sent again by the successor.
+  virtual void publish(std::vector<outbound_event> batch) = 0;
+};
+
+using transport_ptr = std::shared_ptr<transport>;
+
+} // namespace edupulse

@@ -1,0 +1,147 @@
+#pragma once
+// What a node is made of. Read `node_impl::open` from top to bottom: it is the architecture.
+
+#include "actors/caf.hpp"
+#include "actors/router_actor.hpp"
+#include "runtime/alarm.hpp"
+#include "runtime/keeper.hpp"
+#include "runtime/observers/counters.hpp"
+#include "runtime/observers/log.hpp"
+#include <condition_variable>
+#include <edupulse/node.hpp>
+#include <future>
+#include <map>
+#include <mutex>
+
+namespace edupulse {
+
+/// Holds the handle that rings the router, and lets go of it when the node stops: rings may come
+/// from deferrals that outlive the node.
+class bell {
+public:
+  void ring();
+  void send(errand_ptr what);
+  void set(caf::actor to);
+
+private:
+  std::mutex mutex_;
+  caf::actor to_;
+};
+
+class node_impl final : public router_host,
+                        public event_port,
+                        public std::enable_shared_from_this<node_impl> {
+public:
+  node_impl(node_options options, node_id id);
+  ~node_impl() override;
+
+  /// `given`: an actor system of the application's, which must outlive the node.
+  expected<void> open(caf::actor_system* given);
+
+  // -- publishing -----------------------------------------------------------------------
+  expected<receipt> publish(envelope_writer& writer, std::string_view key,
+                            const publish_options& options);
+
+  // -- commands: run on the router's thread, and awaited unless that is where we are ---------
+  template <class F> auto ask(F f) -> std::invoke_result_t<F, desk&>;
+  expected<void> command(std::string_view verb, std::string_view name,
+                         expected<void> (router::*what)(std::uint32_t, time_point, effect_list&));
+  expected<void> subscribe(std::string name, topic_filter filter, handler_recipe recipe,
+                           subscription_options options);
+  expected<void> unsubscribe(const std::string& name);
+  expected<void> replace(const std::string& name, handler_recipe recipe);
+  expected<void> redrive(std::uint64_t letter);
+  expected<void> discard(std::uint64_t letter);
+  expected<std::size_t> for_all_letters(const std::string& subscription,
+                                        expected<void> (node_impl::*what)(std::uint64_t));
+  expected<void> ready(const std::string& topic, std::size_t n, duration patience);
+  /// After the stop: as it was at the end.
+  ledger_view ledger();
+
+  // -- the end ----------------------------------------------------------------------------
+  expected<void> drain(duration patience);
+  stop_report stop(duration patience);
+
+  // -- router_host ----------------------------------------------------------------------------
+  time_point now() const override { return std::chrono::steady_clock::now(); }
+  void arm(time_point when) override { alarm_->set(when); }
+  void bury(dead_letter&& letter) override { keeper_->bury(std::move(letter)); }
+  void settle_redrive(std::uint64_t letter, fate how) override;
+  void unsubscribed(std::uint32_t subscription) override;
+  void drained() override;
+  std::shared_ptr<const runner_surroundings> surroundings(std::uint32_t which) override;
+  void stuck(std::uint32_t subscription, bool came_back) override;
+
+  // -- event_port -------------------------------------------------------------------------------
+  expected<envelope_ptr> make(const event_type& type,
+                              const std::function<void(capnp::AnyPointer::Builder)>& fill,
+                              std::string_view subject, std::string_view key,
+                              metadata meta) override;
+  expected<void> may_publish(const envelope& event) override { return mail_->has_room(event); }
+  void commit(std::vector<envelope_ptr>&& events) override { mail_->commit(std::move(events)); }
+  time_point now() override { return std::chrono::steady_clock::now(); }
+
+  const node_options& options() const noexcept { return options_; }
+  const node_id& id() const noexcept { return id_; }
+  keeper& letters() noexcept { return *keeper_; }
+  counters_observer& counters() noexcept { return counters_; }
+
+private:
+  void wait_unsubscribed(const std::string& name);
+  void forget(dead_letter&& letter);
+  expected<std::vector<dead_letter>> letters_of(const std::string& name);
+  bool wait_all_down(duration patience);
+  void close_down(bool somebody_is_stuck);
+
+  const node_options options_;
+  const node_id id_;
+  event_id_source ids_;
+  counters_observer counters_;
+  std::unique_ptr<log_observer> log_;
+  std::unique_ptr<keeper> keeper_;
+  std::shared_ptr<bell> bell_;
+  std::shared_ptr<inbox> mail_;
+  std::unique_ptr<alarm> alarm_;
+  std::unique_ptr<caf::actor_system_config> config_;
+  std::unique_ptr<caf::actor_system> own_system_;
+  caf::actor_system* system_ = nullptr;
+  caf::actor router_;
+
+  std::mutex mutex_; ///< guards what follows
+  std::condition_variable changed_;
+  std::map<std::uint32_t, std::shared_ptr<runner_surroundings>> around_;
+  std::map<std::string, std::uint32_t, std::less<>> live_;
+  std::size_t stuck_ = 0;
+  bool drained_ = false;
+  bool stopping_ = false;
+  bool stopped_ = false;
+  stop_report report_;
+  ledger_view last_ledger_;
+};
+
+/// Runs `f` on the router's thread and answers what it answers. On a runtime thread it is only
+/// begun: the answer is a default one. After the node has stopped: `stopping`.
+template <class F> auto node_impl::ask(F f) -> std::invoke_result_t<F, desk&> {
+  using answer = std::invoke_result_t<F, desk&>;
+  if (on_runtime_thread()) {
+    auto work = std::make_shared<errand>();
+    work->run = [f](desk& at) mutable { f(at); };
+    bell_->send(std::move(work));
+    return answer();
+  }
+  auto promise = std::make_shared<std::promise<answer>>();
+  auto later = promise->get_future();
+  auto work = std::make_shared<errand>();
+  work->run = [f, promise = std::move(promise)](desk& at) mutable { promise->set_value(f(at)); };
+  bell_->send(std::move(work));
+  try {
+    return later.get();
+  } catch (const std::future_error&) { // the router is gone, and the errand with it
+    if constexpr (std::is_constructible_v<answer, tl::unexpected<error>>)
+      return fail(errc::stopping, "the node has stopped");
+    else
+      return answer();
+  }
+}
+
+} // namespace edupulse

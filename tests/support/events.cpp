@@ -1,0 +1,2 @@
+// Holds the compiled sample events for all tests.
+#include "lesson.capnp.h"
