@@ -1,7 +1,7 @@
 #pragma once
 // Exponential back-off with full jitter: the wait before try n is even in [0, min(cap, first *
-// factor^(n-1))]. Full jitter spreads a crowd of failures out best for the load it makes (M. Brooker,
-// "Exponential Backoff And Jitter", 2015).
+// factor^(n-1))]. Full jitter spreads a crowd of failures out best for the load it makes (M.
+// Brooker, "Exponential Backoff And Jitter", 2015).
 
 #include "actors/options.hpp"
 #include <cmath>

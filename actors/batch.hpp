@@ -2,10 +2,11 @@
 // What travels between publishers, the router and the handlers of one node.
 //
 // Events are never copied and, on the usual path, never even moved: publishers append them to a
-// chunk; the router takes the chunk whole, and what a subscription is owed is a slice of it. A batch
-// is such a slice (or, for events with a history, a list of items) on its way to one handler actor.
-// The handler's progress is published inside the batch as it goes, so that a crash in the middle
-// costs the one event that was being handled and no other: the router reads off how far it came.
+// chunk; the router takes the chunk whole, and what a subscription is owed is a slice of it. A
+// batch is such a slice (or, for events with a history, a list of items) on its way to one handler
+// actor. The handler's progress is published inside the batch as it goes, so that a crash in the
+// middle costs the one event that was being handled and no other: the router reads off how far it
+// came.
 
 #include "actors/outcome.hpp"
 #include "schemas/envelope.hpp"
@@ -75,11 +76,11 @@ public:
   const std::uint32_t subscription;
   const std::uint32_t lane;
   const std::uint32_t generation;
-  slice fresh;                  ///< used when `items` is empty
-  std::vector<work_item> items; ///< used when not empty
-  std::uint64_t gap = 0;        ///< events missed before the first one here
+  slice fresh;                           ///< used when `items` is empty
+  std::vector<work_item> items;          ///< used when not empty
+  std::uint64_t gap = 0;                 ///< events missed before the first one here
   std::vector<std::uint64_t> freed_keys; ///< no longer blocked: nothing of them is under way
-  bool probe = false;           ///< sent to find out whether the handler is available again
+  bool probe = false; ///< sent to find out whether the handler is available again
   time_point sent_at{};
 
   std::uint32_t size() const noexcept {

@@ -35,8 +35,8 @@ public:
     const duration top = back_off_ceiling(how_, failures_);
     const auto half = top / 2;
     const auto wait =
-        half + duration(static_cast<duration::rep>(static_cast<double>(half.count()) *
-                                                   chance.unit()));
+        half +
+        duration(static_cast<duration::rep>(static_cast<double>(half.count()) * chance.unit()));
     until_ = now + (after ? *after : wait);
     state_ = state::open;
     return true;

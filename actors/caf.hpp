@@ -7,6 +7,7 @@
 #include <caf/config.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/exit_reason.hpp>
+#include <caf/logger.hpp>
 #include <caf/send.hpp>
 #include <caf/stateful_actor.hpp>
 #include <cstddef>
@@ -33,6 +34,15 @@ template <class State> State& state_of(caf::stateful_actor<State>* self) {
   return self->state;
 #else
   return self->state();
+#endif
+}
+
+/// Call after touching an actor system on a thread that may outlive it. CAF 0.17 leaves a reference
+/// to the system's logger in that thread, and the system's destructor waits for it for ever when it
+/// runs on another thread.
+inline void leave_system() {
+#if EDUPULSE_CAF_MAJOR < 1
+  caf::logger::set_current_actor_system(nullptr);
 #endif
 }
 

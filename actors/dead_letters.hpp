@@ -46,8 +46,8 @@ struct dead_letter {
 /// What it costs to keep, in bytes.
 std::size_t footprint(const dead_letter& letter);
 
-/// Cuts what a handler wrote to size: reason and texts to 4,096 bytes, types to 256, attempts to ten
-/// (the first and the last nine). Stores do this in `add`.
+/// Cuts what a handler wrote to size: reason and texts to 4,096 bytes, types to 256, attempts to
+/// ten (the first and the last nine). Stores do this in `add`.
 void trim(dead_letter& letter);
 
 struct dead_letter_filter {
@@ -68,8 +68,8 @@ public:
 
   virtual ~dead_letter_store() = default;
 
-  /// All or none; gives each its id. A letter that has an id was redriven and gave up again: it takes
-  /// its old place. Answers who left to make room: their ledger moves from dead to dropped.
+  /// All or none; gives each its id. A letter that has an id was redriven and gave up again: it
+  /// takes its old place. Answers who left to make room: their ledger moves from dead to dropped.
   virtual expected<std::vector<dead_letter>> add(std::vector<dead_letter>& letters) = 0;
   /// By rising id. A letter whose event cannot be read any more is skipped: `show` says why.
   virtual expected<std::vector<dead_letter>> list(const dead_letter_filter& which) const = 0;
@@ -77,8 +77,8 @@ public:
   virtual expected<dead_letter> show(std::uint64_t id) const = 0;
   /// Errors: `not_found`; `refused` when it is being redriven already; `malformed` as for `show`.
   virtual expected<dead_letter> take_for_redrive(std::uint64_t id) = 0;
-  /// `handled`: the letter leaves. Otherwise it waits as before. An id that is not being redriven is
-  /// ignored.
+  /// `handled`: the letter leaves. Otherwise it waits as before. An id that is not being redriven
+  /// is ignored.
   virtual expected<void> settle_redrive(std::uint64_t id, bool handled) = 0;
   /// Answers what was thrown away. Errors: `not_found`; `refused` while it is being redriven;
   /// `malformed` when it is gone, but its event could not be read.

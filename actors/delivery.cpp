@@ -139,8 +139,8 @@ void delivery::update_gate(effect_list& out) {
   const auto policy = how_.options.overload;
   if (policy == overload_policy::drop_newest || policy == overload_policy::drop_oldest)
     return;
-  const bool is_full = owed_events_ >= how_.options.backlog_events ||
-                       owed_bytes_ >= how_.options.backlog_bytes;
+  const bool is_full =
+      owed_events_ >= how_.options.backlog_events || owed_bytes_ >= how_.options.backlog_bytes;
   const bool has_room = owed_events_ <= how_.options.backlog_events / 16 * 15 &&
                         owed_bytes_ <= how_.options.backlog_bytes / 16 * 15;
   if (stalled_ || removed_ || (gate_closed_ && has_room)) {

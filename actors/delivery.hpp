@@ -38,7 +38,7 @@ public:
     std::uint64_t seed;
     /// Unix milliseconds at `time_point{}`: lets dead letters carry wall times.
     std::int64_t wall_offset_ms;
-    };
+  };
   delivery(settings how, ledger& book, time_point now);
 
   // -- events come and go -----------------------------------------------------------
@@ -104,12 +104,12 @@ private:
     bool wants_probe = false; ///< its runner stands still until a batch says to go on
     std::uint32_t in_flight_events = 0;
     std::deque<batch_ptr> in_flight;
-    std::uint64_t sent = 0; ///< batches, ever
+    std::uint64_t sent = 0;                                      ///< batches, ever
     std::deque<std::pair<std::uint64_t, std::uint64_t>> closing; ///< key, `sent` at that time
-    std::vector<std::uint64_t> freed; ///< keys to tell the runner of
+    std::vector<std::uint64_t> freed;                            ///< keys to tell the runner of
     std::deque<work_item> staged; ///< picked for this lane, when there are several
     time_point last_report{};
-    double event_ns = 0; ///< moving average; 0 is unknown
+    double event_ns = 0;            ///< moving average; 0 is unknown
     const batch* watched = nullptr; ///< with `watched_mark`: since when it has not moved
     batch::progress_mark watched_mark{};
     time_point watched_since{};
@@ -157,6 +157,8 @@ private:
   bool has_work() const noexcept { return waiting_events_ > 0 || !ready_.empty(); }
 
   // -- what became of it (delivery_results.cpp)
+  static void learn_speed(lane_state& lane, const batch& work, const batch::results& found,
+                          time_point now);
   void settle_batch(const batch& work, batch::results&& found, std::string_view died_of,
                     time_point now, effect_list& out);
   void conclude_range(const batch& work, std::uint32_t from, std::uint32_t to, time_point now,

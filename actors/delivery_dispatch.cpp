@@ -1,7 +1,7 @@
-// Handing out. A lane (one handler actor) that has nothing gets at once whatever there is; a busy one
-// gets a full batch or waits until it is free, so that batches grow with load by themselves. The
-// size of a batch follows the handler: about two milliseconds of its work, at most 256 events, so
-// that a slow handler answers often and a crash takes little back.
+// Handing out. A lane (one handler actor) that has nothing gets at once whatever there is; a busy
+// one gets a full batch or waits until it is free, so that batches grow with load by themselves.
+// The size of a batch follows the handler: about two milliseconds of its work, at most 256 events,
+// so that a slow handler answers often and a crash takes little back.
 
 #include "actors/delivery.hpp"
 #include <algorithm>

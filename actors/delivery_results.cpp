@@ -23,8 +23,7 @@ void delivery::lane_up(std::uint32_t at, std::uint32_t generation) {
   lane.watched = nullptr;
 }
 
-bool delivery::lane_down(std::uint32_t at, std::string_view why, time_point now,
-                         effect_list& out) {
+bool delivery::lane_down(std::uint32_t at, std::string_view why, time_point now, effect_list& out) {
   auto& lane = lanes_[at];
   lane.up = false;
   auto lost = std::exchange(lane.in_flight, {});
@@ -45,12 +44,25 @@ void delivery::on_report(const batch_ptr& work, time_point now, effect_list& out
     return; // of a revoked generation: taken back already
   lane.in_flight.erase(at);
   lane.in_flight_events -= work->size();
-  const auto since = std::max(work->sent_at, lane.last_report);
-  const auto took = static_cast<double>((now - since).count()) / work->size();
-  lane.event_ns = lane.event_ns <= 0 ? took : 0.7 * lane.event_ns + 0.3 * took;
-  lane.last_report = now;
-  settle_batch(*work, work->close(), {}, now, out);
+  auto found = work->close();
+  learn_speed(lane, *work, found, now);
+  settle_batch(*work, std::move(found), {}, now, out);
   settle_closing(lane);
+}
+
+/// How long an event takes, for the size of batches. Of events that were deferred the time says
+/// nothing: such a handler works per batch (a bulk request), and gets full ones.
+void delivery::learn_speed(lane_state& lane, const batch& work, const batch::results& found,
+                           time_point now) {
+  const auto since = std::max(work.sent_at, lane.last_report);
+  lane.last_report = now;
+  std::size_t deferred = 0;
+  for (const auto& note : found.notes)
+    if (note.said.what() == outcome::kind::deferred)
+      ++deferred;
+  const auto took =
+      2 * deferred >= work.size() ? 1.0 : static_cast<double>((now - since).count()) / work.size();
+  lane.event_ns = lane.event_ns <= 0 ? took : 0.7 * lane.event_ns + 0.3 * took;
 }
 
 void delivery::settle_batch(const batch& work, batch::results&& found, std::string_view died_of,
@@ -197,8 +209,7 @@ void delivery::settle_letter(std::uint64_t seq, fate how, effect_list& out) {
 
 // -- one event ------------------------------------------------------------------------------
 
-void delivery::on_note(const batch& work, exception_note&& note, time_point now,
-                       effect_list& out) {
+void delivery::on_note(const batch& work, exception_note&& note, time_point now, effect_list& out) {
   const auto& event = work.event(note.index);
   const auto seq = work.seq(note.index);
   if (note.what != exception_note::kind::answered)

@@ -7,9 +7,7 @@ namespace {
 receipt_tracker& tracker_of(const envelope& event) {
   return static_cast<receipt_tracker&>(*event.tracked_by());
 }
-template <class... Fs> struct overloaded : Fs... {
-  using Fs::operator()...;
-};
+template <class... Fs> struct overloaded : Fs... { using Fs::operator()...; };
 template <class... Fs> overloaded(Fs...) -> overloaded<Fs...>;
 } // namespace
 

@@ -129,11 +129,11 @@ struct handler_down {
 
 using effect =
     std::variant<effects::dispatch, effects::start_handler, effects::stop_handler, effects::bury,
-                 effects::settle_redrive, effects::routed, effects::settle, effects::gate, effects::unsubscribed,
-                 effects::ended, effects::drained, effects::retrying, effects::stepped_aside,
-                 effects::breaker_opened, effects::breaker_closed, effects::stalled,
-                 effects::recovered, effects::dropping, effects::quarantined, effects::resumed,
-                 effects::backing_off, effects::handler_down>;
+                 effects::settle_redrive, effects::routed, effects::settle, effects::gate,
+                 effects::unsubscribed, effects::ended, effects::drained, effects::retrying,
+                 effects::stepped_aside, effects::breaker_opened, effects::breaker_closed,
+                 effects::stalled, effects::recovered, effects::dropping, effects::quarantined,
+                 effects::resumed, effects::backing_off, effects::handler_down>;
 using effect_list = std::vector<effect>;
 
 } // namespace edupulse

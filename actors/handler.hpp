@@ -93,17 +93,15 @@ public:
   /// event carries the id of this one as `causation-id`, and its correlation id, tenant and trace.
   /// Never waits. Errors: `back_pressure` when a queue on the way is full or this call has buffered
   /// more than the limit: answer `retry`.
-  template <class T, class Fill>
-  expected<event_id> publish(Fill&& fill, std::string_view subject = {},
-                             std::string_view key = {}) {
+  template <class T, class Fill> expected<event_id>
+  publish(Fill&& fill, std::string_view subject = {}, std::string_view key = {}) {
     require_event<T>();
     return publish_event(
         event_traits<T>::type(),
         [&](capnp::AnyPointer::Builder payload) { fill(payload.initAs<T>()); }, subject, key);
   }
   virtual expected<event_id>
-  publish_event(const event_type& type,
-                const std::function<void(capnp::AnyPointer::Builder)>& fill,
+  publish_event(const event_type& type, const std::function<void(capnp::AnyPointer::Builder)>& fill,
                 std::string_view subject, std::string_view key) = 0;
 
   /// Takes the event out of this call's hands: return `outcome::deferred()` and complete the token

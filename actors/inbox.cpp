@@ -57,9 +57,8 @@ expected<void> inbox::verdict(const envelope& event) const {
 const inbox::gate* inbox::held_by(const envelope& event) const {
   if (event.level() == delivery_level::best_effort)
     return nullptr; // never waits: what does not fit is dropped and counted
-  const auto at = std::find_if(gates_.begin(), gates_.end(), [&](const gate& one) {
-    return one.filter.matches(event.topic());
-  });
+  const auto at = std::find_if(gates_.begin(), gates_.end(),
+                               [&](const gate& one) { return one.filter.matches(event.topic()); });
   return at == gates_.end() ? nullptr : &*at;
 }
 

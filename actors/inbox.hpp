@@ -4,12 +4,12 @@
 // between `publish` and the router.
 //
 //   queue        bound                              when full
-//   events       inbox_events, inbox_bytes          publish waits to its deadline, then back_pressure
-//   reports      the windows of all subscriptions   cannot be
-//   completions  the windows of all subscriptions   cannot be
+//   events       inbox_events, inbox_bytes          publish waits to its deadline, then
+//   back_pressure reports      the windows of all subscriptions   cannot be completions  the
+//   windows of all subscriptions   cannot be
 //
-// A subscription that is behind closes its gate: publishers of matching topics wait outside, so that
-// what is inside belongs to subscriptions with room.
+// A subscription that is behind closes its gate: publishers of matching topics wait outside, so
+// that what is inside belongs to subscriptions with room.
 
 #include "actors/batch.hpp"
 #include "schemas/topic.hpp"
@@ -56,9 +56,7 @@ public:
     std::vector<chunk_ptr> events;
     std::vector<batch_ptr> reports;
     std::vector<completion> completions;
-    bool empty() const noexcept {
-      return events.empty() && reports.empty() && completions.empty();
-    }
+    bool empty() const noexcept { return events.empty() && reports.empty() && completions.empty(); }
     /// Events and reports: how busy it is.
     std::size_t weight() const noexcept {
       std::size_t sum = reports.size();

@@ -53,8 +53,8 @@ void ledger::fold_retired(topic_entry& where) {
 
 // -- counting -----------------------------------------------------------------------
 
-void ledger::count_published(std::string_view topic, std::uint64_t topic_hash,
-                             std::uint64_t events, bool has_subscriber) {
+void ledger::count_published(std::string_view topic, std::uint64_t topic_hash, std::uint64_t events,
+                             bool has_subscriber) {
   topic_entry& entry = entry_of(topic, topic_hash);
   entry.published += events;
   if (!has_subscriber)

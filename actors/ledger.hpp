@@ -3,8 +3,9 @@
 // deliveries raise as they go; that they balance is checked against what is really waiting, which
 // the deliveries count anew for each snapshot.
 //
-// Bounded, since anybody who may publish may invent topics: `max_topics` topics have lines of their own,
-// later ones share "(other topics)"; there are `max_rows` lines, and what goes beyond shares one line of
+// Bounded, since anybody who may publish may invent topics: `max_topics` topics have lines of their
+// own, later ones share "(other topics)"; there are `max_rows` lines, and what goes beyond shares
+// one line of
 // "(other subscriptions)". Lines of ended subscriptions make room when it is needed. Every line
 // balances, the shared ones too.
 

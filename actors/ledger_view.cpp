@@ -15,9 +15,8 @@ using cells = std::vector<std::string>;
 constexpr std::size_t text_columns = 2;
 
 cells cells_of(const ledger_line& line) {
-  const std::uint64_t numbers[] = {line.published, line.handled,          line.dead,
-                                   line.expired,   line.dropped_in_all(), line.pending,
-                                   line.retries,   line.crashes};
+  const std::uint64_t numbers[] = {line.published,        line.handled, line.dead,    line.expired,
+                                   line.dropped_in_all(), line.pending, line.retries, line.crashes};
   cells row{line.topic, line.subscription};
   for (const std::uint64_t number : numbers)
     row.push_back(std::to_string(number));

@@ -1,6 +1,6 @@
 #pragma once
-// The ledger as it was at one moment: for each topic and subscription, what was owed and what became
-// of it. Every line balances: published = handled + dead + expired + dropped + pending.
+// The ledger as it was at one moment: for each topic and subscription, what was owed and what
+// became of it. Every line balances: published = handled + dead + expired + dropped + pending.
 
 #include <array>
 #include <cstddef>

@@ -1,7 +1,7 @@
 #pragma once
 // Everything that goes into the router's core and everything that comes out passes one place, the
-// desk, which shows it to observers. The log, the counters and the golden conversations of the tests
-// are three of them.
+// desk, which shows it to observers. The log, the counters and the golden conversations of the
+// tests are three of them.
 
 #include "actors/effect.hpp"
 #include <string_view>

@@ -14,7 +14,8 @@ enum class event_order : std::uint8_t {
   /// Events with a key strictly per key, retries included. Events without a key start in publish
   /// order and a retrying one steps aside.
   keyed,
-  /// The whole subscription is one line: nothing overtakes a retrying event. `concurrency` must be 1.
+  /// The whole subscription is one line: nothing overtakes a retrying event. `concurrency` must
+  /// be 1.
   strict,
 };
 

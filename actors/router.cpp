@@ -151,10 +151,10 @@ expected<std::uint32_t> router::subscribe(std::string name, topic_filter filter,
   const auto which = static_cast<std::uint32_t>(slots_.size());
   what->filter = std::move(filter);
   what->lanes.resize(options.concurrency);
-  what->owed = std::make_unique<delivery>(
-      delivery::settings{which, name, how_.node_name, options, how_.seed + which * 0x9e37ULL,
-                         how_.wall_offset_ms},
-      book_, now);
+  what->owed = std::make_unique<delivery>(delivery::settings{which, name, how_.node_name, options,
+                                                             how_.seed + which * 0x9e37ULL,
+                                                             how_.wall_offset_ms},
+                                          book_, now);
   book_.name_subscription(which, name);
   table_.add(which, what->filter);
   slots_.push_back(std::move(what));
@@ -200,9 +200,8 @@ void router::end_subscription(std::uint32_t which, drop_reason why, time_point n
 
 void router::finish_removal(std::uint32_t which, effect_list& out) {
   auto& what = *slots_[which];
-  const bool all_down =
-      std::all_of(what.lanes.begin(), what.lanes.end(),
-                  [](const lane& one) { return one.phase == lane_phase::down; });
+  const bool all_down = std::all_of(what.lanes.begin(), what.lanes.end(),
+                                    [](const lane& one) { return one.phase == lane_phase::down; });
   if (!all_down || !what.owed->idle())
     return;
   if (what.wake)
@@ -257,8 +256,7 @@ std::optional<std::uint32_t> router::find(std::string_view name) const {
 expected<void> router::redrive(dead_letter letter, time_point now, effect_list& out) {
   const auto which = find(letter.subscription);
   if (!which || slots_[*which]->removing)
-    return fail(errc::not_found, "the dead letter belongs to subscription '" +
-                                     letter.subscription +
+    return fail(errc::not_found, "the dead letter belongs to subscription '" + letter.subscription +
                                      "', which is not on this node: subscribe it, then redrive");
   slots_[*which]->owed->redrive(std::move(letter), now, out);
   touch(*which);
@@ -289,7 +287,8 @@ void router::carry_over(const std::string& subscription, const envelope& event) 
   }
 }
 
-// -- the end ---------------------------------------------------------------------------------------
+// -- the end
+// ---------------------------------------------------------------------------------------
 
 void router::drain(time_point now, effect_list& out) {
   draining_ = true;
@@ -307,7 +306,8 @@ void router::stop(time_point now, effect_list& out) {
   finish_turn(now, out);
 }
 
-// -- reading -----------------------------------------------------------------------------------------
+// -- reading
+// -----------------------------------------------------------------------------------------
 
 std::optional<time_point> router::next_deadline() const {
   auto next = supervision_.next_deadline();

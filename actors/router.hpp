@@ -10,7 +10,8 @@
 //     down --start_handler--> starting --started--> up --down--> down (supervision decides)
 //                                |                   |
 //                                +--failed--> down   +--stop_handler--> stopping --down--> down
-//                                                    +--stuck--> down at once, on a fresh thread next
+//                                                    +--stuck--> down at once, on a fresh thread
+//                                                    next
 
 #include "actors/delivery.hpp"
 #include "actors/effect.hpp"
@@ -47,8 +48,7 @@ public:
   // -- subscriptions ------------------------------------------------------------------
   /// Errors: `duplicate_name`, `invalid_option`, `stopping`.
   expected<std::uint32_t> subscribe(std::string name, topic_filter filter,
-                                    subscription_options options, time_point now,
-                                    effect_list& out);
+                                    subscription_options options, time_point now, effect_list& out);
   /// Errors: `not_found`. Complete with `effects::unsubscribed`.
   expected<void> unsubscribe(std::uint32_t which, time_point now, effect_list& out);
   expected<void> pause(std::uint32_t which, time_point now, effect_list& out);

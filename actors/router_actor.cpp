@@ -26,7 +26,8 @@ exit_kind kind_of(const caf::error& reason) {
     return exit_kind::normal;
   if (reason == caf::exit_reason::kill)
     return exit_kind::kill;
-  if (reason == caf::exit_reason::user_shutdown || reason == caf::exit_reason::remote_link_unreachable)
+  if (reason == caf::exit_reason::user_shutdown ||
+      reason == caf::exit_reason::remote_link_unreachable)
     return exit_kind::shutdown;
   return exit_kind::error;
 }
@@ -43,7 +44,7 @@ void router_state::open(router_setup given) {
 /// One wake: everything that lies in the inbox, and what comes in meanwhile. Bounded, so that
 /// messages (errands, ends of handlers) get their turn under any load.
 void router_state::turn() {
-  runtime_thread_mark mark;
+  runtime_thread_mark mark(runtime_role::router);
   for (int round = 0; round < rounds_per_turn; ++round) {
     setup.mail->take(mail, true);
     const auto now = setup.host->now();
@@ -87,7 +88,7 @@ void router_state::settle_later() {
 }
 
 void router_state::run(const errand& what) {
-  runtime_thread_mark mark;
+  runtime_thread_mark mark(runtime_role::router);
   what.run(*desk);
   settle_later();
   turn();
@@ -183,9 +184,7 @@ void router_state::stop_handler(const effects::stop_handler& what) {
   }
 }
 
-void router_state::bury(effects::bury&& what) {
-  setup.host->bury(std::move(what.letter));
-}
+void router_state::bury(effects::bury&& what) { setup.host->bury(std::move(what.letter)); }
 
 void router_state::settle_redrive(const effects::settle_redrive& what) {
   setup.host->settle_redrive(what.letter, what.how);
@@ -203,9 +202,7 @@ void router_state::unsubscribed(std::uint32_t subscription) {
   setup.host->unsubscribed(subscription);
 }
 
-void router_state::drained() {
-  setup.host->drained();
-}
+void router_state::drained() { setup.host->drained(); }
 
 // -- inline handlers ------------------------------------------------------------------------
 

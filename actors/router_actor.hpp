@@ -55,7 +55,7 @@ struct router_state : router_hands {
 
   struct child {
     std::uint32_t generation = 0;
-    caf::actor actor;                         ///< null for inline handlers
+    caf::actor actor; ///< null for inline handlers
     std::shared_ptr<handler_control> control;
     std::unique_ptr<runner> inline_life;
   };

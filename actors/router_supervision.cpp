@@ -140,7 +140,8 @@ expected<void> router::restart_handlers(std::uint32_t which, time_point now, eff
     places_[one.child] = {which, at}; // for the stop among `asked`
     follow(std::exchange(asked, {}), now, out);
     places_.erase(one.child);
-    one.child = supervision_.add_child(what->scope, what->owed->about().options.restart, now, asked);
+    one.child =
+        supervision_.add_child(what->scope, what->owed->about().options.restart, now, asked);
     places_[one.child] = {which, at};
     follow(std::exchange(asked, {}), now, out);
   }
@@ -161,8 +162,8 @@ expected<void> within(std::string_view name, const T& value, const T& low, const
     if constexpr (std::is_arithmetic_v<T>)
       return std::to_string(x);
     else
-      return std::to_string(
-                 std::chrono::duration_cast<std::chrono::milliseconds>(x).count()) + " ms";
+      return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(x).count()) +
+             " ms";
   };
   return fail(errc::invalid_option, "option `" + std::string(name) + "` is " + text(value) +
                                         ": give " + text(low) + " to " + text(high));
@@ -173,9 +174,9 @@ expected<void> within(std::string_view name, const T& value, const T& low, const
 expected<void> check_options(const subscription_options& o) {
   using namespace std::chrono_literals;
   if (o.order == event_order::strict && o.concurrency != 1)
-    return fail(errc::invalid_option,
-                "`order = strict` is one line and `concurrency` is " +
-                    std::to_string(o.concurrency) + ": choose `order = keyed` or `concurrency = 1`");
+    return fail(errc::invalid_option, "`order = strict` is one line and `concurrency` is " +
+                                          std::to_string(o.concurrency) +
+                                          ": choose `order = keyed` or `concurrency = 1`");
   if (o.execution == execution_place::inlined && o.concurrency != 1)
     return fail(errc::invalid_option, "`execution = inlined` is the router's one thread: "
                                       "`concurrency` must be 1");

@@ -10,7 +10,7 @@ namespace edupulse {
 
 namespace {
 
-thread_local bool runtime_thread = false;
+thread_local runtime_role role_here = runtime_role::none;
 
 /// Events one call may buffer, and their bytes: more is answered with back_pressure.
 constexpr std::size_t outbox_events_max = 1024;
@@ -37,14 +37,12 @@ std::pair<std::string, std::string> describe_current_exception() {
 
 } // namespace
 
-bool on_runtime_thread() noexcept {
-  return runtime_thread;
+runtime_role current_role() noexcept { return role_here; }
+runtime_thread_mark::runtime_thread_mark(runtime_role role) noexcept : before_(role_here) {
+  if (role > role_here)
+    role_here = role;
 }
-runtime_thread_mark::runtime_thread_mark() noexcept
-    : before_(std::exchange(runtime_thread, true)) {}
-runtime_thread_mark::~runtime_thread_mark() {
-  runtime_thread = before_;
-}
+runtime_thread_mark::~runtime_thread_mark() { role_here = before_; }
 
 // -- one call ---------------------------------------------------------------------------
 
@@ -110,12 +108,13 @@ runner::runner(std::shared_ptr<const runner_surroundings> around,
     : around_(std::move(around)), control_(std::move(control)) {}
 
 runner::~runner() {
-  runtime_thread_mark mark; // the user's destructor may publish: it must not wait
+  runtime_thread_mark mark(
+      runtime_role::handler); // the user's destructor may publish: it must not wait
   handler_.reset();
 }
 
 std::optional<std::string> runner::start() {
-  runtime_thread_mark mark;
+  runtime_thread_mark mark(runtime_role::handler);
   try {
     handler_ = around_->make();
     if (handler_)
@@ -128,7 +127,7 @@ std::optional<std::string> runner::start() {
 }
 
 runner::ending runner::run(batch& work) {
-  runtime_thread_mark mark;
+  runtime_thread_mark mark(runtime_role::handler);
   call ctx(*around_);
   if (work.probe)
     suspended_ = false;

@@ -81,17 +81,23 @@ private:
   bool suspended_ = false;             ///< said "unavailable": nothing goes until a probe
 };
 
-/// Marks the threads that must never wait in `publish`: the router's and those of handlers.
-bool on_runtime_thread() noexcept;
+/// What the current thread is doing for a node. Neither may wait in `publish`; the router must not
+/// wait for itself either.
+enum class runtime_role : std::uint8_t { none, handler, router };
+runtime_role current_role() noexcept;
+inline bool on_runtime_thread() noexcept { return current_role() != runtime_role::none; }
+inline bool on_router_thread() noexcept { return current_role() == runtime_role::router; }
+
+/// For a scope. A handler that runs inline stays on the router's thread.
 class runtime_thread_mark {
 public:
-  runtime_thread_mark() noexcept;
+  explicit runtime_thread_mark(runtime_role role) noexcept;
   ~runtime_thread_mark();
   runtime_thread_mark(const runtime_thread_mark&) = delete;
   runtime_thread_mark& operator=(const runtime_thread_mark&) = delete;
 
 private:
-  bool before_;
+  runtime_role before_;
 };
 
 } // namespace edupulse

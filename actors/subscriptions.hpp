@@ -1,7 +1,7 @@
 #pragma once
 // Who wants which topics. A service publishes under few topics, again and again, so the answer for
-// each is remembered: asking again costs a look into a table, and only the first time walks the tree
-// of filters. Any change of the subscriptions forgets all answers.
+// each is remembered: asking again costs a look into a table, and only the first time walks the
+// tree of filters. Any change of the subscriptions forgets all answers.
 
 #include "actors/topic_trie.hpp"
 #include "schemas/topic.hpp"
@@ -15,8 +15,8 @@
 
 namespace edupulse {
 
-/// A set of subscribers. Equal sets are one object as long as nothing is forgotten, so that comparing
-/// addresses finds events that go the same way.
+/// A set of subscribers. Equal sets are one object as long as nothing is forgotten, so that
+/// comparing addresses finds events that go the same way.
 struct route {
   std::vector<std::uint32_t> subscribers; ///< rising
 };
@@ -91,7 +91,7 @@ private:
   std::size_t cached_ = 0;
   route_set routes_;
   std::size_t routed_subscribers_ = 0; // in all routes_
-  route_set retired_; // forgotten last, and possibly still in the caller's hands
+  route_set retired_;                  // forgotten last, and possibly still in the caller's hands
   cache_counts counts_;
 };
 

@@ -10,7 +10,8 @@
 //    The wait does not age the counted restarts: a period is time spent trying, or the growing
 //    back-off would spread the failures so thin that a broken handler is never given up on.
 //  - Exceeded intensity quarantines the scope until `resume`. Nothing escalates further.
-//  - A stop is the revocation of a generation and takes effect at once: a running function cannot be
+//  - A stop is the revocation of a generation and takes effect at once: a running function cannot
+//  be
 //    killed, so it is fenced instead, and there is no waiting for a shutdown.
 //
 // A child, until `remove_child`:
@@ -169,7 +170,7 @@ private:
     scope_options options;
     scope_counts counts;
     std::vector<child_id> order;
-    std::size_t waiting = 0; // children in state waiting
+    std::size_t waiting = 0;         // children in state waiting
     std::vector<time_point> counted; // at most intensity + 1
     bool quarantined = false;
     std::optional<time_point> wake; // its entry in wakes_

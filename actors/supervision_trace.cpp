@@ -35,9 +35,7 @@ struct line {
 
 } // namespace
 
-std::string to_string(const supervision::effect& what) {
-  return std::visit(line{}, what);
-}
+std::string to_string(const supervision::effect& what) { return std::visit(line{}, what); }
 
 std::string_view to_string(exit_kind why) noexcept {
   constexpr std::string_view names[] = {"normal", "shutdown", "error",

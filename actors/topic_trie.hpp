@@ -1,6 +1,6 @@
 #pragma once
-// The filters of all subscriptions, as a tree of tokens: a topic walks down it and meets exactly the
-// filters that match. Ten thousand filters cost a topic no more than the few branches it shares
+// The filters of all subscriptions, as a tree of tokens: a topic walks down it and meets exactly
+// the filters that match. Ten thousand filters cost a topic no more than the few branches it shares
 // with them; asking every filter costs all of them.
 
 #include "schemas/topic.hpp"

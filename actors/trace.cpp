@@ -20,9 +20,7 @@ std::string_view to_string(fate what) noexcept {
 
 namespace {
 
-template <class... Fs> struct overloaded : Fs... {
-  using Fs::operator()...;
-};
+template <class... Fs> struct overloaded : Fs... { using Fs::operator()...; };
 template <class... Fs> overloaded(Fs...) -> overloaded<Fs...>;
 
 /// Names come from applications: a log line stays one line, whatever they hold.
@@ -119,12 +117,8 @@ void describe(line& to, const effects::gate& e) {
 void describe(line& to, const effects::unsubscribed& e) {
   to.word("unsubscribed").about(e.subscription);
 }
-void describe(line& to, const effects::ended& e) {
-  to.word("ended").about(e.subscription);
-}
-void describe(line& to, const effects::drained&) {
-  to.word("drained");
-}
+void describe(line& to, const effects::ended& e) { to.word("ended").about(e.subscription); }
+void describe(line& to, const effects::drained&) { to.word("drained"); }
 void describe(line& to, const effects::retrying& e) {
   to.word("retry").about(e.subscription).field("event", to_string(e.event));
   to.field("attempt", e.attempt).at("due", e.due).field("after", to_string(e.why.what()));
@@ -139,9 +133,7 @@ void describe(line& to, const effects::breaker_opened& e) {
 void describe(line& to, const effects::breaker_closed& e) {
   to.word("breaker_closed").about(e.subscription);
 }
-void describe(line& to, const effects::stalled& e) {
-  to.word("stalled").about(e.subscription);
-}
+void describe(line& to, const effects::stalled& e) { to.word("stalled").about(e.subscription); }
 void describe(line& to, const effects::recovered& e) {
   to.word("recovered").about(e.subscription).field("missed", e.missed);
 }
@@ -151,9 +143,7 @@ void describe(line& to, const effects::dropping& e) {
 void describe(line& to, const effects::quarantined& e) {
   to.word("quarantined").word(escaped(e.scope)).quoted("why", e.why);
 }
-void describe(line& to, const effects::resumed& e) {
-  to.word("resumed").word(escaped(e.scope));
-}
+void describe(line& to, const effects::resumed& e) { to.word("resumed").word(escaped(e.scope)); }
 void describe(line& to, const effects::backing_off& e) {
   to.word("backing_off").about(e.subscription).field("lane", e.lane).at("until", e.until);
 }
@@ -182,9 +172,7 @@ void describe(line& to, const inputs::up& e) {
 void describe(line& to, const inputs::down& e) {
   to.word("handler_ended").lane(e.subscription, e.lane, e.generation).quoted("why", e.why);
 }
-void describe(line& to, const inputs::command& e) {
-  to.word(e.verb).word(escaped(e.about));
-}
+void describe(line& to, const inputs::command& e) { to.word(e.verb).word(escaped(e.about)); }
 
 } // namespace
 

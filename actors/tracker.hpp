@@ -1,6 +1,7 @@
 #pragma once
 // The other half of a receipt: counts how the subscriptions of one event end, and lets one thread
-// wait for it. The router counts, the publisher waits; this is one of the few types that both touch.
+// wait for it. The router counts, the publisher waits; this is one of the few types that both
+// touch.
 
 #include "actors/effect.hpp"
 #include "schemas/envelope.hpp"
@@ -14,8 +15,8 @@ namespace edupulse {
 
 /// What is known of a published event so far.
 struct receipt_status {
-  bool routed = false;        ///< the router has seen it, so `owed` is final
-  std::uint32_t owed = 0;     ///< subscriptions that matched
+  bool routed = false;    ///< the router has seen it, so `owed` is final
+  std::uint32_t owed = 0; ///< subscriptions that matched
   std::uint32_t handled = 0;
   std::uint32_t dead = 0;
   std::uint32_t expired = 0;

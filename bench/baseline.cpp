@@ -3,11 +3,11 @@
 // same way; nothing is tracked, nothing is retried, nothing downstream is bounded.
 
 #include "bench.hpp"
+#include "schemas/typed_event.hpp"
 #include <caf/all.hpp>
 #include <condition_variable>
 #include <future>
 #include <mutex>
-#include "schemas/typed_event.hpp"
 
 namespace {
 
@@ -59,8 +59,8 @@ caf::behavior router(caf::event_based_actor* self, std::shared_ptr<guarded_inbox
             inbox->room.notify_all();
             if (taken.empty())
               return;
-            const auto message =
-                caf::make_message(shared_batch(std::make_shared<std::vector<envelope_ptr>>(std::move(taken))));
+            const auto message = caf::make_message(
+                shared_batch(std::make_shared<std::vector<envelope_ptr>>(std::move(taken))));
             for (const auto& to : handlers)
               self->send(to, message);
           },

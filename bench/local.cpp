@@ -31,9 +31,7 @@ struct reader_of_two_fields {
   }
 };
 
-node start_node() {
-  return node::start({.name = "bench"}).value();
-}
+node start_node() { return node::start({.name = "bench"}).value(); }
 
 void publish_or_die(node& at, std::uint64_t number) {
   auto sent = at.publish<LessonPublished>([&](auto lesson) { fill_lesson(lesson, number); },
@@ -172,7 +170,9 @@ double neighbour_run(bool stopped, std::uint64_t events) {
     subscription_options options;
     options.execution = edupulse::execution_place::own_thread;
     options.time_limit = 1h;
-    at.subscribe<LessonPublished>("stopped", [released](auto) { released.wait(); }, options).value();
+    at.subscribe<LessonPublished>(
+          "stopped", [released](auto) { released.wait(); }, options)
+        .value();
     // Fill its backlog, then wait until it is declared stalled and left behind.
     for (int i = 0; i < 9000; ++i)
       publish_or_die(at, 0);

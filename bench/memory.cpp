@@ -62,8 +62,8 @@ void memory(report& to) {
   const auto length = ::readlink("/proc/self/exe", self, sizeof self - 1);
   if (length <= 0)
     return;
-  const std::string command = std::string(self, static_cast<std::size_t>(length)) +
-                              " --run memory_child";
+  const std::string command =
+      std::string(self, static_cast<std::size_t>(length)) + " --run memory_child";
   std::vector<double> grown;
   std::string note;
   for (int round = 0; round < 5; ++round) {

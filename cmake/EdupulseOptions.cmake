@@ -5,7 +5,7 @@ option(EDUPULSE_DEVELOPER "Tests, examples, benchmarks, warnings as errors" ${PR
 set(EDUPULSE_SANITIZE "" CACHE STRING "address, thread or undefined; several with commas")
 
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo" FORCE)
 endif()
 

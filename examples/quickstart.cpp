@@ -8,17 +8,17 @@ int main() {
   using namespace std::chrono_literals;
   auto node = edupulse::node::start({.name = "api-1"}).value();
 
-  node.subscribe<LessonPublished>("search-indexer", [](auto lesson, const edupulse::event_info&) {
-        std::cout << "indexing " << lesson.getTitle().cStr() << '\n';
-      }).value();
+  auto index = [](LessonPublished::Reader lesson, const edupulse::event_info&) {
+    std::cout << "indexing " << lesson.getTitle().cStr() << '\n';
+  };
+  node.subscribe<LessonPublished>("search-indexer", index).value();
 
-  auto receipt = node.publish<LessonPublished>(
-      [](auto lesson) {
-        lesson.setLessonId("42");
-        lesson.setTitle("Quantum Mechanics 101");
-      },
-      {.track = true});
+  auto fill = [](LessonPublished::Builder lesson) {
+    lesson.setLessonId("42");
+    lesson.setTitle("Quantum Mechanics 101");
+  };
+  auto receipt = node.publish<LessonPublished>(fill, {.track = true}).value();
 
-  if (auto done = receipt.and_then([](const auto& r) { return r.wait(5s); }); !done)
+  if (auto done = receipt.wait(5s); !done)
     std::cerr << to_string(done.error()) << '\n';
 }

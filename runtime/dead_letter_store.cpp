@@ -55,15 +55,16 @@ expected<std::unique_ptr<sqlite_dead_letters>> sqlite_dead_letters::open(setting
   std::filesystem::create_directories(how.data_dir, code);
   const std::string path = (how.data_dir / "dead_letters.db").string();
   if (code)
-    return fail(errc::io, "dead letters in " + path + ": the directory cannot be made: " +
-                              code.message());
+    return fail(errc::io,
+                "dead letters in " + path + ": the directory cannot be made: " + code.message());
   auto file = sqlite::database::open(path, "dead letters in " + path);
   if (!file)
     return failed(file);
   std::unique_ptr<sqlite_dead_letters> store(new sqlite_dead_letters(std::move(*file), how));
-  auto ready = store->prepare_file().and_then([&] { return store->prepare_tables(); }).and_then([&] {
-    return store->measure();
-  });
+  auto ready =
+      store->prepare_file().and_then([&] { return store->prepare_tables(); }).and_then([&] {
+        return store->measure();
+      });
   if (!ready)
     return failed(ready);
   return store;
@@ -95,9 +96,10 @@ expected<void> sqlite_dead_letters::prepare_file() {
                                    ": use the release that wrote it");
   const auto pages = std::max<std::size_t>(how_.max_file_bytes / page_bytes, 1);
   const std::string limit = "PRAGMA max_page_count = " + std::to_string(pages);
-  return file_.run("PRAGMA journal_mode = WAL;"
-                   "PRAGMA synchronous = FULL;"
-                   "PRAGMA journal_size_limit = 4194304;")
+  return file_
+      .run("PRAGMA journal_mode = WAL;"
+           "PRAGMA synchronous = FULL;"
+           "PRAGMA journal_size_limit = 4194304;")
       .and_then([&] { return file_.run(limit.c_str()); });
 }
 
@@ -295,11 +297,11 @@ expected<dead_letter> sqlite_dead_letters::discard(std::uint64_t id) {
 
 expected<std::vector<dead_letter>>
 sqlite_dead_letters::list(const dead_letter_filter& which) const {
-  auto asked = file_.prepare(
-      text_of(select_letter, which.subscription.empty()
-                                 ? "WHERE id > ? ORDER BY id"
-                                 : "WHERE id > ? AND subscription = ? ORDER BY id")
-          .c_str());
+  auto asked =
+      file_.prepare(text_of(select_letter, which.subscription.empty()
+                                               ? "WHERE id > ? ORDER BY id"
+                                               : "WHERE id > ? AND subscription = ? ORDER BY id")
+                        .c_str());
   if (!asked)
     return failed(asked);
   asked->bind(static_cast<std::int64_t>(std::min<std::uint64_t>(which.after, INT64_MAX)));

@@ -1,13 +1,13 @@
 #pragma once
-// Dead letters in a file, so that they outlive the process. SQLite keeps it: `dead_letters.db` in the
-// node's data directory, which people may read with the `sqlite3` tool when the node is down.
+// Dead letters in a file, so that they outlive the process. SQLite keeps it: `dead_letters.db` in
+// the node's data directory, which people may read with the `sqlite3` tool when the node is down.
 //
 // What it survives. A letter is the last trace of an event of which everybody else has been told
 // that it is concluded. So `add` commits with synchronous=FULL: after it has returned, the letter
 // survives a crash of the process, of the system and of the power. It costs one fsync for each
-// call, not for each letter, so bury many at once. Removals (a redrive that succeeded, a discard) commit
-// with synchronous=NORMAL, which is not synced: a power cut may bring back a letter that was removed in the
-// last seconds, and it can be removed again.
+// call, not for each letter, so bury many at once. Removals (a redrive that succeeded, a discard)
+// commit with synchronous=NORMAL, which is not synced: a power cut may bring back a letter that was
+// removed in the last seconds, and it can be removed again.
 //
 // One process at a time: the file is locked as long as it is open (locking_mode=EXCLUSIVE, which
 // also spares the shared-memory file), because two nodes with one data directory would redrive
@@ -27,15 +27,16 @@ public:
     /// Made when it does not exist.
     std::filesystem::path data_dir;
     limits bounds{};
-    /// Of the database file. Full: `add` fails with `io`. Above `bounds.bytes`, which is reached first
-    /// unless events are tiny.
+    /// Of the database file. Full: `add` fails with `io`. Above `bounds.bytes`, which is reached
+    /// first unless events are tiny.
     std::size_t max_file_bytes = 256u << 20;
   };
   /// Version of the tables, in the file's `user_version`.
   static constexpr std::int64_t format = 1;
 
-  /// Errors: `io` when the file cannot be opened, is locked by another process or is damaged; `refused` when it
-  /// is another program's database or written by a newer release. The file is unharmed then.
+  /// Errors: `io` when the file cannot be opened, is locked by another process or is damaged;
+  /// `refused` when it is another program's database or written by a newer release. The file is
+  /// unharmed then.
   static expected<std::unique_ptr<sqlite_dead_letters>> open(settings how);
 
   expected<std::vector<dead_letter>> add(std::vector<dead_letter>& letters) override;

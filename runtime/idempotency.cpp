@@ -33,8 +33,9 @@ effects_seen gather(bus& from, const observe_effects& effects) {
   return seen;
 }
 
-expected<effects_seen> plain_run(const std::function<std::pair<handler_recipe, observe_effects>()>& make,
-                                 const std::vector<envelope_ptr>& events) {
+expected<effects_seen>
+plain_run(const std::function<std::pair<handler_recipe, observe_effects>()>& make,
+          const std::vector<envelope_ptr>& events) {
   bus calm;
   auto [recipe, effects] = make();
   if (auto good = calm.subscribe_recipe(">", "handler", std::move(recipe)); !good)
@@ -60,8 +61,9 @@ std::vector<envelope_ptr> other_order(const std::vector<envelope_ptr>& events) {
   return mixed;
 }
 
-expected<effects_seen> rough_run(const std::function<std::pair<handler_recipe, observe_effects>()>& make,
-                                 const std::vector<envelope_ptr>& events) {
+expected<effects_seen>
+rough_run(const std::function<std::pair<handler_recipe, observe_effects>()>& make,
+          const std::vector<envelope_ptr>& events) {
   bus rough;
   auto [recipe, effects] = make();
   if (auto good = rough.subscribe_recipe(">", "handler", std::move(recipe)); !good)
@@ -95,7 +97,8 @@ expect_idempotent(const std::function<std::pair<handler_recipe, observe_effects>
   for (const auto& one : rough->published)
     if (!calm->published.contains(one))
       return fail(errc::refused, "with repeats and crashes it also published " +
-                                     one.substr(0, one.find('\n')) + ", with another payload or key");
+                                     one.substr(0, one.find('\n')) +
+                                     ", with another payload or key");
   if (calm->world != rough->world)
     return fail(errc::refused, "with repeats and crashes its effects differ: \"" + rough->world +
                                    "\" instead of \"" + calm->world + "\"");

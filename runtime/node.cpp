@@ -41,9 +41,7 @@ expected<receipt_status> receipt::wait(duration patience) const {
 // -- subscription -------------------------------------------------------------------------
 
 namespace {
-tl::unexpected<error> gone() {
-  return fail(errc::stopping, "the node has stopped");
-}
+tl::unexpected<error> gone() { return fail(errc::stopping, "the node has stopped"); }
 } // namespace
 
 expected<void> subscription::unsubscribe() {
@@ -131,8 +129,7 @@ expected<receipt> node::publish(const event_type& type,
 // -- subscribing --------------------------------------------------------------------------------
 
 expected<subscription> node::add_subscription(std::string name, expected<topic_filter> filter,
-                                              handler_recipe recipe,
-                                              subscription_options options) {
+                                              handler_recipe recipe, subscription_options options) {
   if (!filter)
     return tl::unexpected<error>(filter.error());
   auto added = impl_->subscribe(name, std::move(*filter), std::move(recipe), std::move(options));
@@ -150,10 +147,7 @@ expected<void> node::scope(std::string name, scope_options options) {
 }
 
 expected<subscription> node::find(std::string_view name) const {
-  const bool there = impl_->ask([name = std::string(name)](desk& at) {
-    return at.core().find(name).has_value();
-  });
-  if (!there)
+  if (!impl_->has(name))
     return fail(errc::not_found,
                 "there is no subscription named '" + std::string(name) + "' on this node");
   return subscription(impl_, std::string(name), make_subscription_id(impl_->options().name, name));
@@ -204,12 +198,8 @@ expected<void> node::detach_mirror(std::string_view name) {
 expected<std::vector<dead_letter>> node::dead_letters(const dead_letter_filter& which) const {
   return impl_->letters().list(which);
 }
-expected<void> node::redrive(std::uint64_t letter) {
-  return impl_->redrive(letter);
-}
-expected<void> node::discard(std::uint64_t letter) {
-  return impl_->discard(letter);
-}
+expected<void> node::redrive(std::uint64_t letter) { return impl_->redrive(letter); }
+expected<void> node::discard(std::uint64_t letter) { return impl_->discard(letter); }
 expected<std::size_t> node::redrive_all(std::string_view subscription) {
   return impl_->for_all_letters(std::string(subscription), &node_impl::redrive);
 }
@@ -217,17 +207,12 @@ expected<std::size_t> node::discard_all(std::string_view subscription) {
   return impl_->for_all_letters(std::string(subscription), &node_impl::discard);
 }
 
-// -- looking ----------------------------------------------------------------------------------------
+// -- looking
+// ----------------------------------------------------------------------------------------
 
-const std::string& node::name() const noexcept {
-  return impl_->options().name;
-}
-const node_id& node::id() const noexcept {
-  return impl_->id();
-}
-ledger_view node::ledger() const {
-  return impl_->ledger();
-}
+const std::string& node::name() const noexcept { return impl_->options().name; }
+const node_id& node::id() const noexcept { return impl_->id(); }
+ledger_view node::ledger() const { return impl_->ledger(); }
 std::vector<subscription_status> node::subscriptions() const {
   return impl_->ask([](desk& at) { return at.core().status(); });
 }
@@ -235,13 +220,10 @@ std::vector<std::pair<std::string, std::uint64_t>> node::counters() const {
   return impl_->counters().snapshot();
 }
 
-// -- the end ------------------------------------------------------------------------------------------
+// -- the end
+// ------------------------------------------------------------------------------------------
 
-expected<void> node::drain(duration patience) {
-  return impl_->drain(patience);
-}
-stop_report node::stop(duration patience) {
-  return impl_->stop(patience);
-}
+expected<void> node::drain(duration patience) { return impl_->drain(patience); }
+stop_report node::stop(duration patience) { return impl_->stop(patience); }
 
 } // namespace edupulse

@@ -63,17 +63,15 @@ void bell::set(caf::actor to) {
 node_impl::node_impl(node_options options, node_id id)
     : options_(std::move(options)), id_(id), ids_(draw_seed(options_.seed)) {}
 
-node_impl::~node_impl() {
-  close_down(false);
-}
+node_impl::~node_impl() { close_down(false); }
 
 expected<void> node_impl::open(caf::actor_system* given) {
   log_ = std::make_unique<log_observer>(options_.name, options_.log, options_.log_sink);
   bell_ = std::make_shared<bell>();
-  auto kept = keeper::open(
-      {options_.data_dir, options_.dead_letters_max},
-      {[this](log_level level, std::string_view text) { log_->say(level, text); },
-       [this](dead_letter&& letter) { forget(std::move(letter)); }});
+  auto kept =
+      keeper::open({options_.data_dir, options_.dead_letters_max},
+                   {[this](log_level level, std::string_view text) { log_->say(level, text); },
+                    [this](dead_letter&& letter) { forget(std::move(letter)); }});
   if (!kept)
     return tl::unexpected<error>(kept.error());
   keeper_ = std::move(*kept);
@@ -91,6 +89,7 @@ expected<void> node_impl::open(caf::actor_system* given) {
   const router::settings core{options_.name, draw_seed(options_.seed), wall_ms() - steady_ms()};
   router_ = system_->spawn<caf::detached>(router_behavior, router_setup{core, mail_, this});
   bell_->set(router_);
+  caf_shim::leave_system(); // the node may be stopped on another thread than this
   ask([this](desk& at) {
     at.add_observer(&counters_);
     at.add_observer(log_.get());
@@ -134,10 +133,10 @@ expected<receipt> node_impl::publish(envelope_writer& writer, std::string_view k
   return given;
 }
 
-expected<envelope_ptr>
-node_impl::make(const event_type& type,
-                const std::function<void(capnp::AnyPointer::Builder)>& fill,
-                std::string_view subject, std::string_view key, metadata meta) {
+expected<envelope_ptr> node_impl::make(const event_type& type,
+                                       const std::function<void(capnp::AnyPointer::Builder)>& fill,
+                                       std::string_view subject, std::string_view key,
+                                       metadata meta) {
   envelope_writer writer(type);
   fill(writer.payload());
   const auto now_ms = wall_ms();
@@ -204,8 +203,8 @@ expected<void> node_impl::subscribe(std::string name, topic_filter filter, handl
 /// Letters of an earlier run, or of an earlier subscription of that name.
 expected<std::vector<dead_letter>> node_impl::letters_of(const std::string& name) {
   std::vector<dead_letter> all;
-  if (on_runtime_thread())
-    return all; // the router may be waiting for this very thread
+  if (on_router_thread())
+    return all; // the router does not wait for a disk
   dead_letter_filter page;
   page.subscription = name;
   for (;;) {
@@ -224,6 +223,11 @@ expected<void> node_impl::unsubscribe(const std::string& name) {
   if (begun && !on_runtime_thread())
     wait_unsubscribed(name);
   return begun;
+}
+
+bool node_impl::has(std::string_view name) {
+  std::lock_guard guard(mutex_);
+  return live_.contains(name);
 }
 
 void node_impl::wait_unsubscribed(const std::string& name) {
@@ -250,8 +254,9 @@ expected<void> node_impl::redrive(std::uint64_t letter) {
     return tl::unexpected<error>(taken.error());
   auto done = ask([taken = std::move(*taken)](desk& at) {
     const auto when = std::chrono::steady_clock::now();
-    return at.command("redrive", taken.subscription, when,
-                      [&](router& core, effect_list& out) { return core.redrive(taken, when, out); });
+    return at.command("redrive", taken.subscription, when, [&](router& core, effect_list& out) {
+      return core.redrive(taken, when, out);
+    });
   });
   if (!done)
     keeper_->put_back(letter);
@@ -304,9 +309,7 @@ expected<std::size_t> node_impl::for_all_letters(const std::string& subscription
 expected<void> node_impl::ready(const std::string& topic, std::size_t n, duration patience) {
   if (auto good = check_topic(topic); !good)
     return good;
-  auto count = [&] {
-    return ask([topic](desk& at) { return at.core().count_matching(topic); });
-  };
+  auto count = [&] { return ask([topic](desk& at) { return at.core().count_matching(topic); }); };
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
     const auto there = count();
@@ -331,7 +334,8 @@ ledger_view node_impl::ledger() {
   return ask([](desk& at) { return at.core().ledger_snapshot(); });
 }
 
-// -- router_host ------------------------------------------------------------------------------------
+// -- router_host
+// ------------------------------------------------------------------------------------
 
 void node_impl::settle_redrive(std::uint64_t letter, fate how) {
   keeper_->settle_redrive(letter, how);
@@ -361,7 +365,8 @@ void node_impl::stuck(std::uint32_t, bool came_back) {
   changed_.notify_all();
 }
 
-// -- the end ------------------------------------------------------------------------------------------
+// -- the end
+// ------------------------------------------------------------------------------------------
 
 expected<void> node_impl::drain(duration patience) {
   mail_->close();
@@ -444,8 +449,9 @@ void node_impl::close_down(bool somebody_is_stuck) {
   if (somebody_is_stuck && own_system_) {
     log_->say(log_level::error, "stop: a handler has not returned; its thread is left behind");
     std::thread([self = shared_from_this(), system = std::move(own_system_),
-                 config = std::move(config_)]() mutable { system.reset(); })
-        .detach();
+                 config = std::move(config_)]() mutable {
+      system.reset();
+    }).detach();
   }
   own_system_.reset();
   config_.reset();

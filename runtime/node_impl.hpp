@@ -42,7 +42,8 @@ public:
   expected<receipt> publish(envelope_writer& writer, std::string_view key,
                             const publish_options& options);
 
-  // -- commands: run on the router's thread, and awaited unless that is where we are ---------
+  // -- commands: run on the router's thread, and awaited unless that is where we are ----------
+  bool has(std::string_view name);
   template <class F> auto ask(F f) -> std::invoke_result_t<F, desk&>;
   expected<void> command(std::string_view verb, std::string_view name,
                          expected<void> (router::*what)(std::uint32_t, time_point, effect_list&));
@@ -119,11 +120,12 @@ private:
   ledger_view last_ledger_;
 };
 
-/// Runs `f` on the router's thread and answers what it answers. On a runtime thread it is only
-/// begun: the answer is a default one. After the node has stopped: `stopping`.
+/// Runs `f` on the router's thread and answers what it answers. On that very thread (inside an
+/// inline handler) it is only begun: the answer is a default one. After the node has stopped:
+/// `stopping`.
 template <class F> auto node_impl::ask(F f) -> std::invoke_result_t<F, desk&> {
   using answer = std::invoke_result_t<F, desk&>;
-  if (on_runtime_thread()) {
+  if (on_router_thread()) {
     auto work = std::make_shared<errand>();
     work->run = [f](desk& at) mutable { f(at); };
     bell_->send(std::move(work));

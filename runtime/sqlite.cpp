@@ -61,9 +61,7 @@ bool make_file(const std::string& path) {
 
 // -- database -----------------------------------------------------------------------
 
-void database::closer::operator()(sqlite3* raw) const noexcept {
-  sqlite3_close_v2(raw);
-}
+void database::closer::operator()(sqlite3* raw) const noexcept { sqlite3_close_v2(raw); }
 
 expected<database> database::open(const std::string& path, std::string what) {
   if (!make_file(path))
@@ -101,15 +99,11 @@ expected<std::int64_t> database::number(const char* sql) const {
   return asked->step().map([&](bool row) { return row ? asked->number(0) : 0; });
 }
 
-std::int64_t database::last_row_id() const {
-  return sqlite3_last_insert_rowid(raw_.get());
-}
+std::int64_t database::last_row_id() const { return sqlite3_last_insert_rowid(raw_.get()); }
 
 // -- statement ----------------------------------------------------------------------
 
-void statement::closer::operator()(sqlite3_stmt* raw) const noexcept {
-  sqlite3_finalize(raw);
-}
+void statement::closer::operator()(sqlite3_stmt* raw) const noexcept { sqlite3_finalize(raw); }
 
 statement& statement::note(int code) {
   if (failed_ == SQLITE_OK)
@@ -123,13 +117,12 @@ statement& statement::bind(std::int64_t value) {
 
 statement& statement::bind(std::string_view text) {
   const char* data = text.data() == nullptr ? "" : text.data(); // null would be SQL's NULL
-  return note(sqlite3_bind_text64(raw_.get(), ++bound_, data, text.size(), SQLITE_STATIC,
-                                  SQLITE_UTF8));
+  return note(
+      sqlite3_bind_text64(raw_.get(), ++bound_, data, text.size(), SQLITE_STATIC, SQLITE_UTF8));
 }
 
 statement& statement::bind(std::span<const std::byte> bytes) {
-  return note(
-      sqlite3_bind_blob64(raw_.get(), ++bound_, bytes.data(), bytes.size(), SQLITE_STATIC));
+  return note(sqlite3_bind_blob64(raw_.get(), ++bound_, bytes.data(), bytes.size(), SQLITE_STATIC));
 }
 
 expected<bool> statement::step() {

@@ -16,7 +16,8 @@ namespace edupulse::testing {
 
 namespace {
 
-/// What the test asked to go wrong, per subscription; shared with the handlers it is wrapped around.
+/// What the test asked to go wrong, per subscription; shared with the handlers it is wrapped
+/// around.
 struct planned_faults {
   std::size_t crashes = 0;
   std::deque<outcome> answers;
@@ -78,10 +79,9 @@ public:
   explicit bus_impl(bus::settings how)
       : how_(std::move(how)), ids_(how_.seed),
         desk_({how_.name, how_.seed,
-               wall_at_start_ms -
-                   std::chrono::duration_cast<std::chrono::milliseconds>(
-                       first_moment.time_since_epoch())
-                       .count()},
+               wall_at_start_ms - std::chrono::duration_cast<std::chrono::milliseconds>(
+                                      first_moment.time_since_epoch())
+                                      .count()},
               *this) {
     desk_.add_observer(this);
   }
@@ -111,8 +111,8 @@ public:
     static_cast<void>(letters_.add(one));
   }
   void settle_redrive(const effects::settle_redrive& what) override {
-    static_cast<void>(letters_.settle_redrive(
-        what.letter, what.how == fate::handled || what.how == fate::expired));
+    static_cast<void>(letters_.settle_redrive(what.letter, what.how == fate::handled ||
+                                                               what.how == fate::expired));
   }
   void set_gate(std::uint32_t which, bool closed) override {
     if (closed)
@@ -353,9 +353,9 @@ expected<void> bus::add(std::string name, expected<topic_filter> filter, handler
 }
 
 expected<void> bus::scope(std::string name, scope_options options) {
-  return impl_->desk_.command(
-      "scope", name, impl_->now_,
-      [&](router& core, effect_list&) { return core.add_scope(name, options); });
+  return impl_->desk_.command("scope", name, impl_->now_, [&](router& core, effect_list&) {
+    return core.add_scope(name, options);
+  });
 }
 
 namespace {
@@ -409,10 +409,9 @@ expected<void> bus::redrive(std::uint64_t letter) {
   auto taken = impl_->letters_.take_for_redrive(letter);
   if (!taken)
     return tl::unexpected<error>(taken.error());
-  auto done = impl_->desk_.command("redrive", taken->subscription, impl_->now_,
-                                   [&](router& core, effect_list& out) {
-                                     return core.redrive(*taken, impl_->now_, out);
-                                   });
+  auto done = impl_->desk_.command(
+      "redrive", taken->subscription, impl_->now_,
+      [&](router& core, effect_list& out) { return core.redrive(*taken, impl_->now_, out); });
   if (!done)
     static_cast<void>(impl_->letters_.settle_redrive(letter, false));
   impl_->run();
@@ -434,26 +433,18 @@ expected<void> bus::discard(std::uint64_t letter) {
 
 // -- time -------------------------------------------------------------------------------------
 
-void bus::advance(duration by) {
-  impl_->advance(by);
-}
-void bus::run() {
-  impl_->run();
-}
+void bus::advance(duration by) { impl_->advance(by); }
+void bus::run() { impl_->run(); }
 void bus::hold(bool on) {
   impl_->held_ = on;
   if (!on)
     impl_->run();
 }
-time_point bus::now() const {
-  return impl_->now_;
-}
+time_point bus::now() const { return impl_->now_; }
 
 // -- faults -------------------------------------------------------------------------------------
 
-void bus::fail_next(std::string_view name, std::size_t n) {
-  impl_->faults(name)->crashes += n;
-}
+void bus::fail_next(std::string_view name, std::size_t n) { impl_->faults(name)->crashes += n; }
 void bus::answer_next(std::string_view name, std::size_t n, outcome what) {
   for (std::size_t i = 0; i < n; ++i)
     impl_->faults(name)->answers.push_back(what);
@@ -473,9 +464,7 @@ void bus::kill(std::string_view name) {
 
 // -- looking --------------------------------------------------------------------------------------
 
-const std::vector<envelope_ptr>& bus::published_by_handlers() const {
-  return impl_->published_;
-}
+const std::vector<envelope_ptr>& bus::published_by_handlers() const { return impl_->published_; }
 
 envelope_ptr bus::take_published(std::string_view event_name) {
   for (auto& at = impl_->published_taken_; at < impl_->published_.size();)
@@ -494,9 +483,9 @@ std::optional<dead_letter> bus::expect_dead_letter(std::string_view subscription
                                                    std::string_view text) const {
   auto all = dead_letters();
   for (auto at = all.rbegin(); at != all.rend(); ++at) {
-    const bool said = at->reason.find(text) != std::string::npos ||
-                      (!at->attempts.empty() &&
-                       at->attempts.back().text.find(text) != std::string::npos);
+    const bool said =
+        at->reason.find(text) != std::string::npos ||
+        (!at->attempts.empty() && at->attempts.back().text.find(text) != std::string::npos);
     if (at->subscription == subscription && said)
       return *at;
   }
@@ -506,17 +495,9 @@ std::optional<dead_letter> bus::expect_dead_letter(std::string_view subscription
 std::uint64_t bus::handled(std::string_view subscription) const {
   return ledger().of_subscription(subscription).handled;
 }
-ledger_view bus::ledger() const {
-  return impl_->desk_.core().ledger_snapshot();
-}
-std::vector<subscription_status> bus::subscriptions() const {
-  return impl_->desk_.core().status();
-}
-std::vector<std::string> bus::take_trace() {
-  return std::exchange(impl_->trace_, {});
-}
-void bus::check() const {
-  impl_->desk_.check();
-}
+ledger_view bus::ledger() const { return impl_->desk_.core().ledger_snapshot(); }
+std::vector<subscription_status> bus::subscriptions() const { return impl_->desk_.core().status(); }
+std::vector<std::string> bus::take_trace() { return std::exchange(impl_->trace_, {}); }
+void bus::check() const { impl_->desk_.check(); }
 
 } // namespace edupulse::testing

@@ -16,9 +16,8 @@ expected<void> check_type(const envelope& what, std::string_view name, std::uint
 
 /// Makes an envelope: `fill` gets a `T::Builder`. The key is read from the payload unless `header`
 /// has one. Errors: those of `envelope_writer::finish`. What `fill` throws passes through.
-template <class T, class Fill>
-expected<envelope_ptr> to_event(Fill&& fill, envelope_header header,
-                                std::size_t max_bytes = default_max_envelope_bytes) {
+template <class T, class Fill> expected<envelope_ptr>
+to_event(Fill&& fill, envelope_header header, std::size_t max_bytes = default_max_envelope_bytes) {
   require_event<T>();
   envelope_writer writer(event_traits<T>::type());
   auto payload = writer.payload().template initAs<T>();

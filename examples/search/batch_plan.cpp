@@ -22,7 +22,8 @@ std::vector<outcome> batch_plan::spread(const std::vector<outcome>& of_sent) con
     const outcome& theirs = of_sent[place_[i]];
     const bool speaks_for_itself = sent_[place_[i]] == &batch_[i];
     if (!speaks_for_itself && theirs.what() == outcome::kind::reject)
-      result.push_back(outcome::retry("the lesson's next version was refused; this one may not be"));
+      result.push_back(
+          outcome::retry("the lesson's next version was refused; this one may not be"));
     else
       result.push_back(theirs);
   }
@@ -56,8 +57,8 @@ std::vector<batch_part> parts_by_size(batch_part whole, std::size_t max_bytes) {
     const std::size_t more = i < whole.changes.size() ? bytes_of(*whole.changes[i]) : 0;
     const bool full = i > begin && bytes + more > max_bytes;
     if (full || (i == whole.changes.size() && i > begin)) {
-      parts.push_back({whole.changes.subspan(begin, i - begin),
-                       whole.outcomes.subspan(begin, i - begin)});
+      parts.push_back(
+          {whole.changes.subspan(begin, i - begin), whole.outcomes.subspan(begin, i - begin)});
       begin = i;
       bytes = 0;
     }

@@ -6,8 +6,8 @@
 
 namespace edupulse::search {
 
-/// Only the last change of each lesson is sent: a server may carry out one request's documents in any
-/// order, and may refuse one of two. The changes before it share its outcome.
+/// Only the last change of each lesson is sent: a server may carry out one request's documents in
+/// any order, and may refuse one of two. The changes before it share its outcome.
 class batch_plan {
 public:
   explicit batch_plan(std::span<const change> batch);

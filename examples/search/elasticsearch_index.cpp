@@ -2,10 +2,11 @@
 #include "http_trouble.hpp"
 #include "json_text.hpp"
 
-// A bulk request can fail in three ways. There is no usable answer, or the server as a whole says no
-// (429, 5xx, credentials): everything is `unavailable`. The request is refused as malformed or too
-// large (400, 413): it is halved until one document is to blame. It is carried out (200), and the
-// items have each their own status: 429 and 5xx are passing, every other 4xx is that document's fault.
+// A bulk request can fail in three ways. There is no usable answer, or the server as a whole says
+// no (429, 5xx, credentials): everything is `unavailable`. The request is refused as malformed or
+// too large (400, 413): it is halved until one document is to blame. It is carried out (200), and
+// the items have each their own status: 429 and 5xx are passing, every other 4xx is that document's
+// fault.
 //
 // https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk
 
@@ -69,8 +70,7 @@ std::string elasticsearch_index::path(std::string_view operation) const {
 std::vector<outcome> elasticsearch_index::apply(std::span<const change> batch) {
   const batch_plan plan(batch);
   std::vector<outcome> outcomes = for_all(plan.sent().size(), outcome::ok());
-  for (const batch_part& part :
-       parts_by_size({plan.sent(), outcomes}, options_.max_request_bytes))
+  for (const batch_part& part : parts_by_size({plan.sent(), outcomes}, options_.max_request_bytes))
     send_in_halves(part, [this](batch_part each) { return send(each); });
   return plan.spread(outcomes);
 }

@@ -23,12 +23,10 @@ public:
 
   statement& text(std::string_view value) {
     // A null pointer would bind NULL.
-    return note(sqlite3_bind_text64(raw_, ++bound_, value.empty() ? "" : value.data(),
-                                    value.size(), SQLITE_STATIC, SQLITE_UTF8));
+    return note(sqlite3_bind_text64(raw_, ++bound_, value.empty() ? "" : value.data(), value.size(),
+                                    SQLITE_STATIC, SQLITE_UTF8));
   }
-  statement& number(std::int64_t value) {
-    return note(sqlite3_bind_int64(raw_, ++bound_, value));
-  }
+  statement& number(std::int64_t value) { return note(sqlite3_bind_int64(raw_, ++bound_, value)); }
   /// SQLITE_ROW, SQLITE_DONE, or the first error of any call so far.
   int step() { return code_ != SQLITE_OK ? code_ : sqlite3_step(raw_); }
 
@@ -172,8 +170,8 @@ int fts5_index::write(std::span<const change> batch, std::vector<outcome>& resul
     if (code == SQLITE_OK)
       results.push_back(outcome::ok());
     else if (is_the_documents_fault(code))
-      results.push_back(outcome::reject(std::string("the index refuses the lesson: ") +
-                                        sqlite3_errstr(code)));
+      results.push_back(
+          outcome::reject(std::string("the index refuses the lesson: ") + sqlite3_errstr(code)));
     else
       return code;
   }

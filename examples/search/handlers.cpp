@@ -30,10 +30,10 @@ outcome outage_patience::judge(outcome what, time_point now) {
     since_ = now;
   if (now - *since_ < limit_)
     return what;
-  return outcome::reject("gave up on the index, which did not work for " +
-                         std::to_string(std::chrono::duration_cast<std::chrono::seconds>(
-                                            now - *since_).count()) +
-                         " s: " + std::string(what.reason()));
+  return outcome::reject(
+      "gave up on the index, which did not work for " +
+      std::to_string(std::chrono::duration_cast<std::chrono::seconds>(now - *since_).count()) +
+      " s: " + std::string(what.reason()));
 }
 
 expected<change> change_of(const envelope& event) {
@@ -104,8 +104,7 @@ outcome audit(std::string_view lesson_id, std::string_view title, std::uint32_t 
               const audit_rules& rules) {
   const std::uint64_t number = lesson_number(lesson_id);
   if (rules.reject_every != 0 && number % rules.reject_every == 0)
-    return outcome::reject("the audit refuses one lesson in " +
-                           std::to_string(rules.reject_every) +
+    return outcome::reject("the audit refuses one lesson in " + std::to_string(rules.reject_every) +
                            ", and this is one: " + std::string(title));
   if (rules.throw_every != 0 && number % rules.throw_every == 0 && attempt == 1)
     throw std::runtime_error("the audit stumbles at the first try of one lesson in " +

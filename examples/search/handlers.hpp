@@ -12,8 +12,8 @@ namespace edupulse::search {
 // -- the search indexer ---------------------------------------------------------------------
 
 /// An outage is waited out, within reason: `unavailable` pauses the subscription and costs no event
-/// its tries, but an index that is gone for good would hold its lessons for good. Past the limit they
-/// become dead letters, to be redriven when the index is back. Any thread, one at a time.
+/// its tries, but an index that is gone for good would hold its lessons for good. Past the limit
+/// they become dead letters, to be redriven when the index is back. Any thread, one at a time.
 class outage_patience {
 public:
   explicit outage_patience(duration limit) : limit_(limit) {}

@@ -65,9 +65,7 @@ http_client::http_client(http_options options) : options_(std::move(options)) {
 
 http_client::~http_client() { curl_easy_cleanup(curl_); }
 
-expected<http_response> http_client::get(const std::string& url) {
-  return perform(request{url});
-}
+expected<http_response> http_client::get(const std::string& url) { return perform(request{url}); }
 
 expected<http_response> http_client::post(const std::string& url, const std::string& content_type,
                                           const std::string& body) {
@@ -108,7 +106,7 @@ expected<http_response> http_client::perform(const request& what) {
   curl_off_t wait = 0;
   curl_easy_getinfo(curl_, CURLINFO_RESPONSE_CODE, &answer.status);
   if (curl_easy_getinfo(curl_, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
-    answer.retry_after = std::chrono::seconds(wait);
+    answer.retry_after = std::chrono::seconds(std::min<curl_off_t>(wait, 86'400));
   return answer;
 }
 
@@ -120,12 +118,12 @@ expected<std::string> check_base_url(std::string_view url) {
   const bool readable =
       parsed && curl_url_set(parsed.get(), CURLUPART_URL, text.c_str(), 0) == CURLUE_OK;
   const std::string scheme = readable ? part_of(parsed.get(), CURLUPART_SCHEME) : std::string();
-  if (scheme != "http" && scheme != "https")
+  if ((scheme != "http" && scheme != "https") || text.find(":///") != std::string::npos)
     return fail(errc::invalid_option,
                 quote(url) + " is no address of a server; write it like http://localhost:9200");
   if (text.find_first_of("?#") != std::string::npos)
-    return fail(errc::invalid_option, quote(without_secrets(text)) +
-                                          " has a query or a fragment; leave it away");
+    return fail(errc::invalid_option,
+                quote(without_secrets(text)) + " has a query or a fragment; leave it away");
   return text;
 }
 

@@ -5,8 +5,8 @@
 
 namespace edupulse::search {
 
-/// `unavailable`, with the server's own words, what to do, and its Retry-After. `what` is an error or
-/// an answer that is no success. Made of the server's name and its answer alone.
+/// `unavailable`, with the server's own words, what to do, and its Retry-After. `what` is an error
+/// or an answer that is no success. Made of the server's name and its answer alone.
 inline outcome unavailable_after(const std::string& server, const expected<http_response>& what) {
   if (!what)
     return outcome::unavailable(server + ": " + what.error().text);

@@ -3,9 +3,9 @@
 
 namespace edupulse::search {
 
-/// While it lives, the first signal makes `fd()` readable for good; a second one ends the process at
-/// once, as if nobody had asked. SIGPIPE is ignored: writing to a closed pipe is an error like any
-/// other. At most one at a time; before other threads are started.
+/// While it lives, the first signal makes `fd()` readable for good; a second one ends the process
+/// at once, as if nobody had asked. SIGPIPE is ignored: writing to a closed pipe is an error like
+/// any other. At most one at a time; before other threads are started.
 class interrupt {
 public:
   interrupt();

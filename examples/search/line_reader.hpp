@@ -16,14 +16,14 @@ struct input_line {
   bool too_long = false;
 };
 
-/// Ends lines at LF or CR LF; the last one may have no end. Skips blank lines, and a byte order mark
-/// at the start. One thread.
+/// Ends lines at LF or CR LF; the last one may have no end. Skips blank lines, and a byte order
+/// mark at the start. One thread.
 class line_reader {
 public:
   static constexpr std::size_t default_max = 1u << 20;
 
-  /// Reads `fd`, which stays the caller's. As soon as `stop_fd` can be read there are no more lines,
-  /// even if `fd` would wait for some; -1: never.
+  /// Reads `fd`, which stays the caller's. As soon as `stop_fd` can be read there are no more
+  /// lines, even if `fd` would wait for some; -1: never.
   explicit line_reader(int fd, int stop_fd = -1, std::size_t max_bytes = default_max);
 
   /// Nothing at the end. Errors: `io`; there are no lines after one.

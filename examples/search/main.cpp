@@ -47,8 +47,8 @@ public:
     std::error_code error;
     std::string name = (std::filesystem::temp_directory_path(error) / "edupulse-search-XXXXXX");
     if (error || ::mkdtemp(name.data()) == nullptr)
-      return fail(errc::io, "cannot make a directory for the index (" + name +
-                                "): give a file with --index");
+      return fail(errc::io,
+                  "cannot make a directory for the index (" + name + "): give a file with --index");
     path_ = name;
     return path_ / "index.sqlite";
   }
@@ -109,11 +109,10 @@ expected<void> add_handlers(node& to, const options& how, std::shared_ptr<index_
     return tl::unexpected(notifying.error());
 
   const audit_rules rules{how.fail_every, how.fail_every == 0 ? 0U : 251U};
-  auto auditing = to.subscribe<LessonPublished>(
-      "auditor", [rules](LessonPublished::Reader lesson, const event_info& info) {
-        return audit(text_of(lesson.getLessonId()), text_of(lesson.getTitle()), info.attempt(),
-                     rules);
-      });
+  auto auditing = to.subscribe<LessonPublished>("auditor", [rules](LessonPublished::Reader lesson,
+                                                                   const event_info& info) {
+    return audit(text_of(lesson.getLessonId()), text_of(lesson.getTitle()), info.attempt(), rules);
+  });
   return auditing ? expected<void>() : tl::unexpected(auditing.error());
 }
 
@@ -194,8 +193,8 @@ private:
   std::uint64_t size_ = 0;
 };
 
-/// Waits until all that was published is concluded. Interrupted, before or now, it waits five seconds
-/// more. Errors: `timed_out`.
+/// Waits until all that was published is concluded. Interrupted, before or now, it waits five
+/// seconds more. Errors: `timed_out`.
 expected<void> drain(node& what, const interrupt& stop, duration patience) {
   auto until = now() + patience;
   bool hurried = false;
@@ -285,6 +284,7 @@ expected<int> run(const options& how) {
   const bool interrupted = stop.happened();
   const auto drained = drain(*node, stop, seconds_of(how.outage_limit) + 60s);
   watching.reset();
+  node->stop(0s); // what is left now is dropped, and the ledger says so
   if (!drained)
     screen.say("not everything was handled: " + drained.error().text);
 

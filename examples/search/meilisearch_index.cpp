@@ -3,10 +3,11 @@
 #include "json_text.hpp"
 #include <poll.h>
 
-// A task succeeds or fails as a whole. When it fails with an error of type `invalid_request`, one of
-// its documents is to blame, and the batch is halved until that one stands alone; every other type is
-// the server's trouble (its disk, its limits) and the batch is `unavailable`. Documents and removals
-// cannot be in one task; since a batch holds each lesson once, which of the two comes first is the same.
+// A task succeeds or fails as a whole. When it fails with an error of type `invalid_request`, one
+// of its documents is to blame, and the batch is halved until that one stands alone; every other
+// type is the server's trouble (its disk, its limits) and the batch is `unavailable`. Documents and
+// removals cannot be in one task; since a batch holds each lesson once, which of the two comes
+// first is the same.
 //
 // https://www.meilisearch.com/docs/reference/api/tasks
 
@@ -30,8 +31,8 @@ void add_document(std::string& body, const change& what) {
     body += json_quote(what.lesson_id);
   else
     body += "{\"lessonId\":" + json_quote(what.lesson_id) +
-            ",\"teacherId\":" + json_quote(what.teacher_id) + ",\"title\":" +
-            json_quote(what.title) + ",\"body\":" + json_quote(what.body) + "}";
+            ",\"teacherId\":" + json_quote(what.teacher_id) +
+            ",\"title\":" + json_quote(what.title) + ",\"body\":" + json_quote(what.body) + "}";
 }
 
 /// Puts first, then withdrawals, each in the order of `sent`; those with impossible ids in neither.
@@ -155,10 +156,10 @@ std::optional<std::string> meilisearch_index::conclude(const std::string& task,
 }
 
 expected<std::vector<hit>> meilisearch_index::find(std::string_view query, std::size_t limit) {
-  const auto answer =
-      http_.post(path("search"), "application/json",
-                 "{\"q\":" + json_quote(query) + ",\"limit\":" + std::to_string(limit) +
-                     ",\"showRankingScore\":true,\"attributesToRetrieve\":[\"lessonId\",\"title\"]}");
+  const auto answer = http_.post(
+      path("search"), "application/json",
+      "{\"q\":" + json_quote(query) + ",\"limit\":" + std::to_string(limit) +
+          ",\"showRankingScore\":true,\"attributesToRetrieve\":[\"lessonId\",\"title\"]}");
   if (answer && answer->status == 404)
     return std::vector<hit>(); // no index yet: nothing was ever indexed
   if (!answer || answer->status != 200)

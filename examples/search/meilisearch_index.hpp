@@ -1,6 +1,6 @@
 #pragma once
-// A Meilisearch index. Its writes are tasks: a request is only queued, and what became of it is asked
-// for until it is known.
+// A Meilisearch index. Its writes are tasks: a request is only queued, and what became of it is
+// asked for until it is known.
 
 #include "batch_plan.hpp"
 #include "http_client.hpp"

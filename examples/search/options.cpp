@@ -7,13 +7,15 @@ namespace {
 
 constexpr const char* about =
     "Publishes lessons, one JSON event a line, to a node with three handlers: a search indexer, a\n"
-    "notifier, and an auditor that fails now and then. Then prints the ledger and what was given up\n"
+    "notifier, and an auditor that fails now and then. Then prints the ledger and what was given "
+    "up\n"
     "on, and answers queries from the index.";
 
 constexpr const char* exit_codes =
     "Exit codes: 0 done; 1 something could not be done (said on standard error); 2 wrong command\n"
     "line; 3 done, but lines of the input were skipped; 130 interrupted, after draining.\n"
-    "Keys of search servers are taken from the environment: ELASTICSEARCH_API_KEY, MEILISEARCH_KEY.";
+    "Keys of search servers are taken from the environment: ELASTICSEARCH_API_KEY, "
+    "MEILISEARCH_KEY.";
 
 void add_work(CLI::App& app, options& into) {
   app.add_option("-i,--input", into.input, "JSON Lines to read; - is standard input")

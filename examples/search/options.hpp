@@ -9,15 +9,15 @@
 namespace edupulse::search {
 
 struct options {
-  std::string input;                ///< "-" is standard input
+  std::string input; ///< "-" is standard input
   std::vector<std::string> queries{};
-  std::size_t limit = 10;           ///< titles for each query
-  std::string index_file{};         ///< empty: a temporary file
-  std::string elasticsearch{};      ///< at most one of the three indexes is named
+  std::size_t limit = 10;      ///< titles for each query
+  std::string index_file{};    ///< empty: a temporary file
+  std::string elasticsearch{}; ///< at most one of the three indexes is named
   std::string meilisearch{};
-  std::string data_dir{};           ///< empty: dead letters are gone with the process
-  double rate = 0;                  ///< events a second; 0: as fast as it goes
-  double outage_limit = 10;         ///< seconds
+  std::string data_dir{};   ///< empty: dead letters are gone with the process
+  double rate = 0;          ///< events a second; 0: as fast as it goes
+  double outage_limit = 10; ///< seconds
   std::uint64_t fail_every = 97;
   bool strict = false;
   bool redrive = false;

@@ -69,8 +69,8 @@ std::string progress_bar(const progress_numbers& now, std::size_t width) {
     std::snprintf(percent, sizeof percent, "%3d %%", static_cast<int>(fraction * 100));
     line = "[" + std::string(full, '#') + std::string(20 - full, '.') + "] " + percent + "  ";
   }
-  line += with_commas(per_second(now.published, now.elapsed)) + "/s  " +
-          with_commas(now.queued) + " queued  " + with_commas(now.handled) + " handled";
+  line += with_commas(per_second(now.published, now.elapsed)) + "/s  " + with_commas(now.queued) +
+          " queued  " + with_commas(now.handled) + " handled";
   if (now.dead > 0)
     line += "  " + with_commas(now.dead) + " dead";
   if (const auto left = time_left(now))
@@ -119,7 +119,8 @@ std::string ranked_titles(const std::string& query, const std::vector<hit>& hits
     return "  no lesson matches \"" + fit(query, 80) + "\"\n";
   std::vector<std::vector<std::string>> rows = {{"", "score", "lesson", "title"}};
   for (const hit& each : hits)
-    rows.push_back({std::to_string(rows.size()), two_decimals(each.score), each.lesson_id, each.title});
+    rows.push_back(
+        {std::to_string(rows.size()), two_decimals(each.score), each.lesson_id, each.title});
   return aligned_table(rows, width);
 }
 

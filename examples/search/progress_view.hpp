@@ -12,12 +12,12 @@ namespace edupulse::search {
 
 struct progress_numbers {
   std::chrono::milliseconds elapsed{};
-  std::uint64_t published = 0;     ///< events
-  std::uint64_t handled = 0;       ///< deliveries, three for most lessons
-  std::uint64_t queued = 0;        ///< deliveries that are owed
-  std::uint64_t failed_tries = 0;  ///< tries that ended in a retry or a crash
-  std::uint64_t dead = 0;          ///< deliveries in the dead letters
-  std::uint64_t skipped = 0;       ///< lines that are no event
+  std::uint64_t published = 0;      ///< events
+  std::uint64_t handled = 0;        ///< deliveries, three for most lessons
+  std::uint64_t queued = 0;         ///< deliveries that are owed
+  std::uint64_t failed_tries = 0;   ///< tries that ended in a retry or a crash
+  std::uint64_t dead = 0;           ///< deliveries in the dead letters
+  std::uint64_t skipped = 0;        ///< lines that are no event
   std::optional<double> fraction{}; ///< of the input that was read, when its size is known
 };
 
@@ -37,7 +37,8 @@ std::string progress_bar(const progress_numbers& now, std::size_t width);
 std::string progress_plain(const progress_numbers& now);
 
 /// Rows under right-aligned numbers and left-aligned texts: a column is numbers when all its cells
-/// are. The first row is the heading. The last column is cut so that lines stay within `width` (0: any).
+/// are. The first row is the heading. The last column is cut so that lines stay within `width` (0:
+/// any).
 std::string aligned_table(const std::vector<std::vector<std::string>>& rows, std::size_t width);
 
 /// Ranked titles with scores, best first.
@@ -47,8 +48,9 @@ std::string ranked_titles(const std::string& query, const std::vector<hit>& hits
 /// `text` in bold, or as it is.
 std::string heading(const std::string& text, bool colors);
 
-/// `text` in at most `width` columns, "..." at its end when it was cut. Counts UTF-8 characters as one
-/// column each, and shows control characters as "?": titles come from outside, terminals obey them.
+/// `text` in at most `width` columns, "..." at its end when it was cut. Counts UTF-8 characters as
+/// one column each, and shows control characters as "?": titles come from outside, terminals obey
+/// them.
 std::string fit(const std::string& text, std::size_t width);
 
 } // namespace edupulse::search

@@ -66,13 +66,13 @@ std::string ledger_json(const ledger_line& line) {
          json_field("published", line.published) + "," + json_field("handled", line.handled) + "," +
          json_field("dead", line.dead) + "," + json_field("expired", line.expired) + "," +
          json_field("dropped", line.dropped_in_all()) + "," + json_field("pending", line.pending) +
-         "," + json_field("retries", line.retries) + "," + json_field("crashes", line.crashes) + "}";
+         "," + json_field("retries", line.retries) + "," + json_field("crashes", line.crashes) +
+         "}";
 }
 
 std::string letter_json(const dead_letter& letter) {
-  return "{" + json_field("id", letter.id) + "," +
-         json_field("subscription", letter.subscription) + "," +
-         json_field("event_id", to_string(letter.event->id())) + "," +
+  return "{" + json_field("id", letter.id) + "," + json_field("subscription", letter.subscription) +
+         "," + json_field("event_id", to_string(letter.event->id())) + "," +
          json_field("name", letter.event->name()) + "," + json_field("key", letter.event->key()) +
          "," + json_field("attempts", letter.attempts.size()) + "," +
          json_field("reason", letter.reason) + "}";
@@ -86,8 +86,8 @@ std::string query_json(const answered_query& query) {
          json_array(*query.hits,
                     [](const hit& each) {
                       return "{" + json_field("lesson_id", each.lesson_id) + "," +
-                             json_field("title", each.title) +
-                             ",\"score\":" + fixed(each.score) + "}";
+                             json_field("title", each.title) + ",\"score\":" + fixed(each.score) +
+                             "}";
                     }) +
          "}";
 }
@@ -98,9 +98,8 @@ std::string to_page(const run_report& what, page_style how) {
   std::string page = heading("Summary", how.colors) + "\n" + summary(what);
   page += "\n" + heading("Ledger", how.colors) + "\n" + to_string(what.ledger);
   if (!what.dead_letters.empty())
-    page += "\n" +
-            heading("Dead letters: " + with_commas(what.dead_letters.size()), how.colors) + "\n" +
-            letters_table(what, how.width);
+    page += "\n" + heading("Dead letters: " + with_commas(what.dead_letters.size()), how.colors) +
+            "\n" + letters_table(what, how.width);
   for (const answered_query& query : what.queries)
     page += "\n" + heading("Lessons about \"" + fit(query.text, 80) + "\"", how.colors) + "\n" +
             (query.hits ? ranked_titles(query.text, *query.hits, how.width)
@@ -109,10 +108,10 @@ std::string to_page(const run_report& what, page_style how) {
 }
 
 std::string to_json_line(const run_report& what) {
-  return "{" + json_field("published", what.published) + "," +
-         json_field("skipped", what.skipped) + "," +
-         json_field("unknown_fields", what.unknown_fields) + ",\"seconds\":" +
-         fixed(what.seconds) + ",\"interrupted\":" + (what.interrupted ? "true" : "false") + "," +
+  return "{" + json_field("published", what.published) + "," + json_field("skipped", what.skipped) +
+         "," + json_field("unknown_fields", what.unknown_fields) +
+         ",\"seconds\":" + fixed(what.seconds) +
+         ",\"interrupted\":" + (what.interrupted ? "true" : "false") + "," +
          json_field("index", what.index) + "," +
          json_field("busiest_teacher", what.busiest_teacher) + "," +
          json_field("busiest_notices", what.busiest_notices) +

@@ -4,16 +4,31 @@ namespace edupulse {
 
 namespace {
 // In the order of the variants in observer.hpp and effect.hpp; sizes are checked below.
-constexpr std::string_view input_names[] = {"inputs.events",     "inputs.reports", "inputs.completed",
-                                            "inputs.ticks",      "inputs.handlers_up",
-                                            "inputs.handlers_down", "inputs.commands"};
-constexpr std::string_view effect_names[] = {
-    "batches.dispatched", "handlers.started",    "handlers.stopped",     "letters.buried",
-    "letters.redriven",   "receipts.routed",     "receipts.settled",     "gates.changed",
-    "subscriptions.ended_by_request", "subscriptions.ended_by_themselves", "drains.done",
-    "events.retried",     "events.stepped_aside", "breakers.opened",     "breakers.closed",
-    "subscriptions.stalled", "subscriptions.recovered", "events.dropping", "scopes.quarantined",
-    "scopes.resumed",     "restarts.backed_off", "handlers.ended"};
+constexpr std::string_view input_names[] = {
+    "inputs.events",      "inputs.reports",       "inputs.completed", "inputs.ticks",
+    "inputs.handlers_up", "inputs.handlers_down", "inputs.commands"};
+constexpr std::string_view effect_names[] = {"batches.dispatched",
+                                             "handlers.started",
+                                             "handlers.stopped",
+                                             "letters.buried",
+                                             "letters.redriven",
+                                             "receipts.routed",
+                                             "receipts.settled",
+                                             "gates.changed",
+                                             "subscriptions.ended_by_request",
+                                             "subscriptions.ended_by_themselves",
+                                             "drains.done",
+                                             "events.retried",
+                                             "events.stepped_aside",
+                                             "breakers.opened",
+                                             "breakers.closed",
+                                             "subscriptions.stalled",
+                                             "subscriptions.recovered",
+                                             "events.dropping",
+                                             "scopes.quarantined",
+                                             "scopes.resumed",
+                                             "restarts.backed_off",
+                                             "handlers.ended"};
 static_assert(std::size(input_names) == std::variant_size_v<input>);
 static_assert(std::size(effect_names) == std::variant_size_v<effect>);
 } // namespace

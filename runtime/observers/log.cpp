@@ -61,9 +61,7 @@ log_observer::log_observer(std::string node_name, log_level level,
 
 log_observer::~log_observer() = default;
 
-void log_observer::say(log_level level, std::string_view text) {
-  log_->log(level_of(level), text);
-}
+void log_observer::say(log_level level, std::string_view text) { log_->log(level_of(level), text); }
 
 void log_observer::on_input(const input& what, const router& core, time_point now) {
   if (epoch_ == time_point{})

@@ -245,8 +245,8 @@ TEST_CASE("ledger: it balances after anything that may happen to events") {
     std::swap(owed[chance.below(owed.size())], owed.back());
     const auto [where, who] = owed.back();
     owed.pop_back();
-    constexpr std::uint64_t ledger_counts::*ends[] = {
-        &ledger_counts::handled, &ledger_counts::dead, &ledger_counts::expired};
+    constexpr std::uint64_t ledger_counts::*ends[] = {&ledger_counts::handled, &ledger_counts::dead,
+                                                      &ledger_counts::expired};
     const auto end = chance.below(4u);
     if (end < 3) {
       b.conclude(where, who, ends[end]);

@@ -10,9 +10,7 @@ using subscriber_list = std::vector<std::uint32_t>;
 
 namespace {
 
-topic_filter filter(std::string_view text) {
-  return topic_filter::parse(text).value();
-}
+topic_filter filter(std::string_view text) { return topic_filter::parse(text).value(); }
 
 subscriber_list who(subscriptions& table, std::string_view topic) {
   return table.match(topic, text_hash(topic)).subscribers;

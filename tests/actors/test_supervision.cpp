@@ -290,7 +290,8 @@ TEST_CASE("supervision: productive crashes are never counted, a hang always is")
 }
 
 TEST_CASE("supervision: crashes and kills before the first completed event are counted") {
-  for (const auto how : {exit_kind::error, exit_kind::kill, exit_kind::normal, exit_kind::shutdown}) {
+  for (const auto how :
+       {exit_kind::error, exit_kind::kill, exit_kind::normal, exit_kind::shutdown}) {
     auto options = one_for_one;
     options.intensity = 1;
     supervised s(options);
@@ -439,8 +440,8 @@ TEST_CASE("supervision: start order is kept across a back-off in one_for_all and
     s.said();
     s.fails_to_start(1);
     const bool all = options.strategy == restart_strategy::one_for_all;
-    CHECK(s.said() == (all ? "stop 2.2\nstop 0.2\nback off 1 for 50\n"
-                           : "stop 2.2\nback off 1 for 50\n"));
+    CHECK(s.said() ==
+          (all ? "stop 2.2\nstop 0.2\nback off 1 for 50\n" : "stop 2.2\nback off 1 for 50\n"));
     s.add(); // declared last, so it waits for those before it
     CHECK(s.said().empty());
     s.wait(50ms);
@@ -683,8 +684,8 @@ TEST_CASE("supervision: its rules hold under any sequence of failures, removals 
       const auto scope = chance.below(3u);
       const auto dice = chance.below(20);
       if (children.empty() || dice < 2) {
-        children.push_back(logic.add_child(scope, static_cast<restart_kind>(chance.below(3)), now,
-                                           out));
+        children.push_back(
+            logic.add_child(scope, static_cast<restart_kind>(chance.below(3)), now, out));
       } else if (dice == 2) {
         const auto at = chance.below(children.size());
         logic.remove_child(children[at], out);

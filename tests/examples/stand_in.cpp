@@ -12,6 +12,7 @@ namespace edupulse::test {
 // -- what both do -----------------------------------------------------------------------
 
 stand_in::stand_in() : state_(std::make_unique<state>()) {
+  state_->server.set_tcp_nodelay(true); // or every answer waits for the client's delayed ACK
   state_->port = state_->server.bind_to_any_port("127.0.0.1");
 }
 
@@ -90,8 +91,9 @@ bool stand_in::state::fail_on_command(httplib::Response& response,
   if (now.what == fault::kind::hang)
     released.wait(lock, [this] { return release_all; });
   if (now.what == fault::kind::drop)
-    response.set_content_provider(1000, "application/json",
-                                  [](std::size_t, std::size_t, httplib::DataSink&) { return false; });
+    response.set_content_provider(
+        1000, "application/json",
+        [](std::size_t, std::size_t, httplib::DataSink&) { return false; });
   if (now.what == fault::kind::answer) {
     answer(response, now.status, now.body);
     if (now.retry_after >= 0)
@@ -100,7 +102,7 @@ bool stand_in::state::fail_on_command(httplib::Response& response,
   return true;
 }
 
-stand_in::state::handler stand_in::state::guarded(handler body) {
+stand_in::state::handler stand_in::state::guarded(body_of body) {
   return [this, body](const httplib::Request& request, httplib::Response& response) {
     std::unique_lock lock(mutex);
     requests.push_back(request.method + " " + request.path);
@@ -111,7 +113,7 @@ stand_in::state::handler stand_in::state::guarded(handler body) {
       refuse_key(!given.empty(), response);
       return;
     }
-    body(request, response);
+    body(*this, request, response);
   };
 }
 

@@ -1,8 +1,8 @@
 #pragma once
-// Stand-ins for the two search servers, which Debian does not have. Real sockets on loopback. They are
-// strict: what the real server refuses by its documentation, they refuse with the same status and
-// error, so that a client that passes here has kept to the documents. On command they fail the way
-// those servers do.
+// Stand-ins for the two search servers, which Debian does not have. Real sockets on loopback. They
+// are strict: what the real server refuses by its documentation, they refuse with the same status
+// and error, so that a client that passes here has kept to the documents. On command they fail the
+// way those servers do.
 
 #include <map>
 #include <memory>
@@ -47,8 +47,9 @@ public:
   /// Requests without this key are refused; "": everybody may.
   void demand_key(const std::string& key);
 
+  struct state; ///< stand_in_state.hpp
+
 protected:
-  struct state;
   stand_in();
   /// Begins to serve; called last in the constructors of those below.
   void serve();
@@ -62,7 +63,8 @@ public:
   ~elasticsearch_stand_in() override;
 };
 
-/// Documents, tasks and search of Meilisearch 1. A task is `enqueued`, then `processing`, then done.
+/// Documents, tasks and search of Meilisearch 1. A task is `enqueued`, then `processing`, then
+/// done.
 class meilisearch_stand_in final : public stand_in {
 public:
   meilisearch_stand_in();

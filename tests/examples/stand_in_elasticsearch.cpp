@@ -72,8 +72,8 @@ bulk_request read_bulk(const std::string& body) {
     at = end + 1;
     ++number;
     if (!line || !line->root().is_object()) {
-      result.complaint = "Malformed content, line [" + std::to_string(number) +
-                         "] is not a JSON object";
+      result.complaint =
+          "Malformed content, line [" + std::to_string(number) + "] is not a JSON object";
     } else if (waiting) {
       waiting->lesson = {line->root()["title"].text(), line->root()["body"].text()};
       result.actions.push_back(*std::exchange(waiting, std::nullopt));
@@ -108,6 +108,63 @@ std::string item_of(const bulk_action& action, int status, const refusal* why) {
   return item + "}}";
 }
 
+void refuse(stand_in::state& s, httplib::Response& response, int status, const std::string& type,
+            const std::string& why) {
+  s.complaints.push_back(why);
+  answer(response, status, error_body(status, type, why));
+}
+
+/// Carries one action out; the item that says so.
+std::string carry_out(stand_in::state& s, const bulk_action& action) {
+  const auto refused = s.refused.find(action.id);
+  if (refused != s.refused.end())
+    return item_of(action, refused->second.status, &refused->second);
+  if (action.removal)
+    return item_of(action, s.lessons.erase(action.id) > 0 ? 200 : 404, nullptr);
+  const bool is_new = s.lessons.insert_or_assign(action.id, action.lesson).second;
+  return item_of(action, is_new ? 201 : 200, nullptr);
+}
+
+void bulk(stand_in::state& s, const httplib::Request& request, httplib::Response& response) {
+  if (!is_type(request, {"application/x-ndjson", "application/json"}))
+    return refuse(s, response, 406, "content_type_header_exception",
+                  "Content-Type header [" + request.get_header_value("Content-Type") +
+                      "] is not supported");
+  const auto read = read_bulk(request.body);
+  if (!read.complaint.empty())
+    return refuse(s, response, 400, "illegal_argument_exception", read.complaint);
+  std::string items;
+  for (const auto& action : read.actions)
+    items += (items.empty() ? "" : ",") + carry_out(s, action);
+  const bool errors = items.find("\"error\":") != std::string::npos;
+  s.index_exists = true;
+  answer(response, 200,
+         std::string("{\"took\":1,\"errors\":") + (errors ? "true" : "false") + ",\"items\":[" +
+             items + "]}");
+}
+
+void refresh(stand_in::state& s, const httplib::Request&, httplib::Response& response) {
+  if (s.index_exists)
+    answer(response, 200, R"({"_shards":{"total":2,"successful":1,"failed":0}})");
+  else
+    answer(response, 404, error_body(404, "index_not_found_exception", "no such index [lessons]"));
+}
+
+void search(stand_in::state& s, const httplib::Request& request, httplib::Response& response) {
+  const auto body = json_document::parse(request.body);
+  const auto match = body ? body->root()["query"]["multi_match"] : json_view();
+  if (!is_type(request, {"application/json"}) || !match["query"].is_text() ||
+      match["fields"].items().empty())
+    return refuse(s, response, 400, "parsing_exception", "no multi_match query with fields");
+  const auto limit = static_cast<std::size_t>(body->root()["size"].number());
+  std::string hits;
+  for (const auto& hit : s.find(match["query"].text(), limit))
+    hits += (hits.empty() ? "" : ",") + ("{\"_id\":" + json_quote(hit.id)) +
+            ",\"_score\":" + std::to_string(hit.score) +
+            ",\"_source\":{\"title\":" + json_quote(hit.title) + "}}";
+  answer(response, 200, "{\"took\":1,\"timed_out\":false,\"hits\":{\"hits\":[" + hits + "]}}");
+}
+
 } // namespace
 
 elasticsearch_stand_in::elasticsearch_stand_in() {
@@ -117,60 +174,9 @@ elasticsearch_stand_in::elasticsearch_stand_in() {
     answer(response, 401,
            error_body(401, "security_exception", "missing authentication credentials"));
   };
-  const auto complain = [&s](httplib::Response& response, int status, const std::string& type,
-                             const std::string& why) {
-    s.complaints.push_back(why);
-    answer(response, status, error_body(status, type, why));
-  };
-  s.server.Post(R"(/lessons/_bulk)", s.guarded([&s, complain](const auto& request, auto& response) {
-    if (!is_type(request, {"application/x-ndjson", "application/json"}))
-      return complain(response, 406, "content_type_header_exception",
-                      "Content-Type header [" + request.get_header_value("Content-Type") +
-                          "] is not supported");
-    const auto bulk = read_bulk(request.body);
-    if (!bulk.complaint.empty())
-      return complain(response, 400, "illegal_argument_exception", bulk.complaint);
-    std::string items;
-    bool errors = false;
-    s.index_exists = true;
-    for (const auto& action : bulk.actions) {
-      const auto refused = s.refused.find(action.id);
-      int status = 200;
-      if (refused != s.refused.end())
-        status = refused->second.status;
-      else if (action.removal)
-        status = s.lessons.erase(action.id) > 0 ? 200 : 404;
-      else
-        status = s.lessons.insert_or_assign(action.id, action.lesson).second ? 201 : 200;
-      errors = errors || refused != s.refused.end();
-      items += (items.empty() ? "" : ",") +
-               item_of(action, status, refused == s.refused.end() ? nullptr : &refused->second);
-    }
-    answer(response, 200, std::string("{\"took\":1,\"errors\":") + (errors ? "true" : "false") +
-                              ",\"items\":[" + items + "]}");
-  }));
-  const auto missing = [](httplib::Response& response) {
-    answer(response, 404, error_body(404, "index_not_found_exception", "no such index [lessons]"));
-  };
-  s.server.Post(R"(/lessons/_refresh)", s.guarded([&s, missing](const auto&, auto& response) {
-    if (!s.index_exists)
-      return missing(response);
-    answer(response, 200, R"({"_shards":{"total":2,"successful":1,"failed":0}})");
-  }));
-  s.server.Post(R"(/lessons/_search)", s.guarded([&s, complain](const auto& request, auto& response) {
-    const auto body = json_document::parse(request.body);
-    const auto match = body ? body->root()["query"]["multi_match"] : json_view();
-    if (!is_type(request, {"application/json"}) || !match["query"].is_text() ||
-        match["fields"].items().empty())
-      return complain(response, 400, "parsing_exception", "no multi_match query with fields");
-    std::string hits;
-    for (const auto& hit :
-         s.find(match["query"].text(), static_cast<std::size_t>(body->root()["size"].number())))
-      hits += (hits.empty() ? "" : ",") + ("{\"_id\":" + json_quote(hit.id)) +
-              ",\"_score\":" + std::to_string(hit.score) + ",\"_source\":{\"title\":" +
-              json_quote(hit.title) + "}}";
-    answer(response, 200, "{\"took\":1,\"timed_out\":false,\"hits\":{\"hits\":[" + hits + "]}}");
-  }));
+  s.server.Post(R"(/lessons/_bulk)", s.guarded(bulk));
+  s.server.Post(R"(/lessons/_refresh)", s.guarded(refresh));
+  s.server.Post(R"(/lessons/_search)", s.guarded(search));
   serve();
 }
 

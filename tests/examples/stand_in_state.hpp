@@ -38,9 +38,10 @@ struct ranked_lesson {
 
 struct stand_in::state {
   using handler = std::function<void(const httplib::Request&, httplib::Response&)>;
+  using body_of = std::function<void(state&, const httplib::Request&, httplib::Response&)>;
 
-  /// Serves `pattern` with `body`, after the faults and the bookkeeping; `body` runs under the lock.
-  handler guarded(handler body);
+  /// Runs `body` for a request, under the lock, after the faults and the bookkeeping.
+  handler guarded(body_of body);
   bool fail_on_command(httplib::Response& response, std::unique_lock<std::mutex>& lock);
   /// By words, the title counting five times: enough to tell that what was sent can be found.
   std::vector<ranked_lesson> find(const std::string& query, std::size_t limit) const;
@@ -67,6 +68,7 @@ struct stand_in::state {
     std::string documents;
     bool removal = false;
     int asked = 0;
+    bool carried_out = false;
     std::string error{}; ///< a JSON object, empty: succeeded
   };
   std::vector<task> tasks;

@@ -54,7 +54,8 @@ TEST_CASE("elasticsearch: titles with quotes, newlines and other alphabets arriv
   CHECK(server.lessons().at("id \"1\"\n").title == title);
 }
 
-TEST_CASE("elasticsearch: a withdrawn lesson is gone, and withdrawing one that is not there is fine") {
+TEST_CASE(
+    "elasticsearch: a withdrawn lesson is gone, and withdrawing one that is not there is fine") {
   elasticsearch_stand_in server;
   elasticsearch_index index(patient(server.url()));
   CHECK(kinds(index.apply(three)) == "ok ok ok");
@@ -87,9 +88,9 @@ TEST_CASE("elasticsearch: items of one answer have each their own outcome") {
   server.refuse_lesson("full", 403, "cluster_block_exception", "index [lessons] blocked");
   server.refuse_lesson("race", 409, "version_conflict_engine_exception", "version conflict");
   elasticsearch_index index(patient(server.url()));
-  const auto outcomes = index.apply(std::vector{put("good", "t"), put("busy", "t"), put("bad", "t"),
-                                                put("down", "t"), put("full", "t"),
-                                                put("race", "t")});
+  const auto outcomes =
+      index.apply(std::vector{put("good", "t"), put("busy", "t"), put("bad", "t"), put("down", "t"),
+                              put("full", "t"), put("race", "t")});
   CHECK(kinds(outcomes) == "ok retry reject retry retry retry");
   CHECK(contains(outcomes[1].reason(), "es_rejected_execution_exception"));
   CHECK(contains(outcomes[2].reason(), "failed to parse field [title]"));
@@ -99,7 +100,8 @@ TEST_CASE("elasticsearch: items of one answer have each their own outcome") {
 
 TEST_CASE("elasticsearch: a whole request refused with 429 waits as long as the server says") {
   elasticsearch_stand_in server;
-  server.answer_next(429, R"({"error":{"type":"es_rejected_execution_exception"},"status":429})", 7);
+  server.answer_next(429, R"({"error":{"type":"es_rejected_execution_exception"},"status":429})",
+                     7);
   elasticsearch_index index(patient(server.url()));
   const auto outcomes = index.apply(three);
   CHECK(kinds(outcomes) == "unavailable unavailable unavailable");
@@ -124,7 +126,7 @@ TEST_CASE("elasticsearch: a server that does not answer in time is unavailable")
   elasticsearch_index index(impatient(server.url()));
   const auto outcomes = index.apply(three);
   CHECK(kinds(outcomes) == "unavailable unavailable unavailable");
-  CHECK(contains(outcomes[0].reason(), "no answer in time"));
+  CHECK(contains(outcomes[0].reason(), "timed out"));
 }
 
 TEST_CASE("elasticsearch: a dropped connection, a slammed door, a closed port are outages") {
@@ -223,9 +225,12 @@ TEST_CASE("elasticsearch: an empty batch is nothing to do") {
 }
 
 TEST_CASE("search servers: an address must be one of http or https") {
+  const auto code_of = [](const expected<std::string>& result) {
+    return result ? errc{} : result.error().code;
+  };
   for (const char* bad : {"", "localhost:9200", "ftp://host", "http://", "http:///x",
                           "http://host/?q=1", "http://host\n", "file:///etc/passwd"})
-    CHECK(check_base_url(bad).error().code == errc::invalid_option);
+    CHECK(code_of(check_base_url(bad)) == errc::invalid_option);
   CHECK(check_base_url("http://localhost:9200/").value() == "http://localhost:9200");
   CHECK(check_base_url("https://host/prefix//").value() == "https://host/prefix");
 }

@@ -62,8 +62,7 @@ TEST_CASE("FTS5 index: the lesson with the words in its title comes first") {
   const std::vector<change> batch = {
       put("a", "Philosophy of Mind", "A remark on quantum mechanics, and much else."),
       put("b", "Quantum Mechanics 101", "Waves and particles."),
-      put("c", "Car Mechanics", "Engines."),
-      put("d", "Bread", "Flour and water.")};
+      put("c", "Car Mechanics", "Engines."), put("d", "Bread", "Flour and water.")};
   CHECK(all(index.apply(batch), kind::ok));
   CHECK(ids(index.find("quantum mechanics", 10)) == std::vector<std::string>{"b", "a"});
   CHECK(ids(index.find("quantum mechanics", 1)) == std::vector<std::string>{"b"});
@@ -90,8 +89,8 @@ TEST_CASE("FTS5 index: what people type is words and never syntax") {
   scratch_dir dir;
   fts5_index index(quick(dir / "index"));
   index.apply(std::vector<change>{put("a", "C and \"quotes\" NEAR OR AND NOT")});
-  for (const char* query : {"\"", "quotes\"", "NEAR(", "a AND", "title:quotes", "*", "^a", "-", "()",
-                            "OR", "';DROP TABLE texts;--", "\xff\xfe"})
+  for (const char* query : {"\"", "quotes\"", "NEAR(", "a AND", "title:quotes", "*", "^a", "-",
+                            "()", "OR", "';DROP TABLE texts;--", "\xff\xfe"})
     CHECK(index.find(query, 10));
   CHECK(ids(index.find("", 10)).empty());
   CHECK(ids(index.find("  \t ", 10)).empty());

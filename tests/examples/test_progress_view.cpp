@@ -97,10 +97,10 @@ TEST_CASE("text is cut by characters, not in the middle of one") {
 }
 
 TEST_CASE("ranked titles have places and scores; no hit is a sentence") {
-  CHECK(ranked_titles("q", {{"lesson-1", "Quantum Mechanics 101", 12.345}, {"l-2", "Waves", 1}}, 0) ==
-        "     score  lesson    title\n"
-        "  1  12.35  lesson-1  Quantum Mechanics 101\n"
-        "  2   1.00  l-2       Waves\n");
+  CHECK(ranked_titles("q", {{"lesson-1", "Quantum Mechanics 101", 12.345}, {"l-2", "Waves", 1}},
+                      0) == "     score  lesson    title\n"
+                            "  1  12.35  lesson-1  Quantum Mechanics 101\n"
+                            "  2   1.00  l-2       Waves\n");
   CHECK(ranked_titles("alchemy", {}, 0) == "  no lesson matches \"alchemy\"\n");
 }
 

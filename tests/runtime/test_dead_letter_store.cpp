@@ -29,9 +29,7 @@ expected<file_store> try_open(const std::filesystem::path& dir) {
   return sqlite_dead_letters::open({.data_dir = dir});
 }
 
-file_store open(const std::filesystem::path& dir) {
-  return try_open(dir).value();
-}
+file_store open(const std::filesystem::path& dir) { return try_open(dir).value(); }
 
 /// What somebody with the sqlite3 tool could do to the file while the node is down.
 void meddle(const scratch_dir& dir, const std::string& sql) {

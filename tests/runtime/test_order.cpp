@@ -83,7 +83,8 @@ TEST_CASE("order = strict with concurrency above 1 is refused, and the refusal n
   subscription_options options;
   options.order = event_order::strict;
   options.concurrency = 2;
-  const auto answer = bus.subscribe<LessonPublished>("reader", [](auto) {}, options);
+  const auto answer = bus.subscribe<LessonPublished>(
+      "reader", [](auto) {}, options);
   REQUIRE_FALSE(answer);
   CHECK(answer.error().code == errc::invalid_option);
   CHECK(answer.error().text.find("concurrency") != std::string::npos);
@@ -94,13 +95,14 @@ TEST_CASE("G3: a later event of the key does not overtake one whose deferral was
   testing::bus bus;
   journal seen;
   std::vector<deferral> open;
-  REQUIRE(bus.subscribe<LessonPublished>("reader", [&](LessonPublished::Reader lesson, context& ctx) {
-    seen.note(text_of(lesson));
-    open.push_back(ctx.defer());
-    if (lesson.getTitle() == "1")
-      open.back().complete(outcome::ok()); // before the batch has reported
-    return outcome::deferred();
-  }));
+  REQUIRE(
+      bus.subscribe<LessonPublished>("reader", [&](LessonPublished::Reader lesson, context& ctx) {
+        seen.note(text_of(lesson));
+        open.push_back(ctx.defer());
+        if (lesson.getTitle() == "1")
+          open.back().complete(outcome::ok()); // before the batch has reported
+        return outcome::deferred();
+      }));
   bus.hold(true);
   for (const char* title : {"1", "2", "3", "4"})
     REQUIRE(publish_lesson(bus, "a", title));
@@ -142,7 +144,8 @@ TEST_CASE("G3: several handlers of one subscription keep every key in order") {
 }
 
 // The property behind all of the above: whatever handlers answer, and whenever deferrals complete,
-// the first success of each event of a key comes in publish order, and every event ends exactly once.
+// the first success of each event of a key comes in publish order, and every event ends exactly
+// once.
 TEST_CASE("G3: order per key and exactly one end per event hold under random answers") {
   const auto seed = random_numbers().seed();
   const int repeats = rounds(40);

@@ -105,7 +105,7 @@ TEST_CASE("G7: a poison event becomes a dead letter after five crashes, with its
   CHECK(letter->node == "test");
   REQUIRE(letter->event);
   CHECK(from_event<LessonPublished>(letter->event).value()->getTitle() == "poison");
-  CHECK(seen.of("a").size() == 1); // after the dead letter the key goes on
+  CHECK(seen.of("a").size() == 1);                       // after the dead letter the key goes on
   CHECK(bus.subscriptions().front().state == "running"); // one poison event quarantines nothing
   check_books(bus);
 }
@@ -130,9 +130,8 @@ TEST_CASE("G7: an event that is answered with retry is given up after thirty sec
 TEST_CASE("G7: `retry after` is no sooner than it says") {
   testing::bus bus;
   int tries = 0;
-  REQUIRE(bus.subscribe<LessonPublished>("reader", [&](auto) {
-    return ++tries == 1 ? outcome::retry("later", 7s) : outcome::ok();
-  }));
+  REQUIRE(bus.subscribe<LessonPublished>(
+      "reader", [&](auto) { return ++tries == 1 ? outcome::retry("later", 7s) : outcome::ok(); }));
   REQUIRE(publish_lesson(bus, "a"));
   bus.advance(6999ms);
   CHECK(tries == 1);
@@ -142,7 +141,8 @@ TEST_CASE("G7: `retry after` is no sooner than it says") {
 
 TEST_CASE("G8: reject is a dead letter at once") {
   testing::bus bus;
-  REQUIRE(bus.subscribe<LessonPublished>("reader", [](auto) { return outcome::reject("too old"); }));
+  REQUIRE(
+      bus.subscribe<LessonPublished>("reader", [](auto) { return outcome::reject("too old"); }));
   REQUIRE(publish_lesson(bus, "a"));
   const auto letter = bus.expect_dead_letter("reader", "too old");
   REQUIRE(letter);
@@ -252,7 +252,8 @@ TEST_CASE("G15: what a handler publishes leaves when it succeeds, and carries wh
     return ++calls == 1 ? outcome::retry("not yet") : outcome::ok();
   }));
   publish_options options;
-  options.meta = {{"tenant", "north"}, {"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}};
+  options.meta = {{"tenant", "north"},
+                  {"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}};
   const auto receipt = publish_lesson(bus, "a", "1", options);
   CHECK(bus.published_by_handlers().empty()); // the first try did not succeed
   bus.advance(1s);
@@ -303,7 +304,8 @@ TEST_CASE("a handler of any type gets the envelope, and a wrong type is refused 
   CHECK(refusal.find("student.enrolled") != std::string::npos);
 }
 
-TEST_CASE("G16: redriving tries a letter again in the subscription that gave it up, and only there") {
+TEST_CASE(
+    "G16: redriving tries a letter again in the subscription that gave it up, and only there") {
   testing::bus bus;
   bool broken = true;
   int other = 0;

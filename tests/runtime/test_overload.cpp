@@ -14,9 +14,11 @@ subscription_options small(overload_policy policy) {
 }
 } // namespace
 
-TEST_CASE("G12: a full backlog is back_pressure that names the subscription, and other topics go on") {
+TEST_CASE(
+    "G12: a full backlog is back_pressure that names the subscription, and other topics go on") {
   testing::bus bus;
-  REQUIRE(bus.subscribe<LessonPublished>("slow", [](auto) {}, small(overload_policy::wait)));
+  REQUIRE(bus.subscribe<LessonPublished>(
+      "slow", [](auto) {}, small(overload_policy::wait)));
   REQUIRE(bus.subscribe<StudentEnrolled>("other", [](auto) {}));
   bus.hold(true);
   for (int i = 0; i < 16; ++i)
@@ -32,7 +34,8 @@ TEST_CASE("G12: a full backlog is back_pressure that names the subscription, and
   check_books(bus);
 }
 
-TEST_CASE("G12: a subscription that stands still is left behind, alone, and is told what it missed") {
+TEST_CASE(
+    "G12: a subscription that stands still is left behind, alone, and is told what it missed") {
   testing::bus bus;
   std::uint64_t gap = 0;
   journal seen;
@@ -62,9 +65,11 @@ TEST_CASE("G12: a subscription that stands still is left behind, alone, and is t
   check_books(bus);
 }
 
-TEST_CASE("G13: with overload = strict a stopped subscription holds its publishers for as long as it lasts") {
+TEST_CASE("G13: with overload = strict a stopped subscription holds its publishers for as long as "
+          "it lasts") {
   testing::bus bus;
-  REQUIRE(bus.subscribe<LessonPublished>("stopped", [](auto) {}, small(overload_policy::strict)));
+  REQUIRE(bus.subscribe<LessonPublished>(
+      "stopped", [](auto) {}, small(overload_policy::strict)));
   REQUIRE(bus.pause("stopped"));
   for (int i = 0; i < 16; ++i)
     REQUIRE(publish_lesson(bus, "a"));
@@ -99,7 +104,8 @@ TEST_CASE("G13: drop_newest and drop_oldest never hold a publisher, and count wh
 
 TEST_CASE("best_effort never waits: what does not fit is dropped and counted") {
   testing::bus bus;
-  REQUIRE(bus.subscribe<LessonPublished>("full", [](auto) {}, small(overload_policy::wait)));
+  REQUIRE(bus.subscribe<LessonPublished>(
+      "full", [](auto) {}, small(overload_policy::wait)));
   REQUIRE(bus.pause("full"));
   publish_options best;
   best.level = delivery_level::best_effort;
@@ -113,7 +119,8 @@ TEST_CASE("a backlog is bounded in bytes as well as in events") {
   testing::bus bus;
   subscription_options options;
   options.backlog_bytes = 64 << 10;
-  REQUIRE(bus.subscribe<LessonPublished>("full", [](auto) {}, options));
+  REQUIRE(bus.subscribe<LessonPublished>(
+      "full", [](auto) {}, options));
   REQUIRE(bus.pause("full"));
   const std::string large(10'000, 'x');
   int accepted = 0;
@@ -123,11 +130,12 @@ TEST_CASE("a backlog is bounded in bytes as well as in events") {
   CHECK(accepted < 10);
 }
 
-TEST_CASE("an event of the limit is accepted, one byte more is too_large, and nothing at all is fine") {
+TEST_CASE(
+    "an event of the limit is accepted, one byte more is too_large, and nothing at all is fine") {
   testing::bus bus({.max_event_bytes = 4096});
   REQUIRE(bus.subscribe<LessonPublished>("reader", [](auto) {}));
   CHECK(bus.publish<LessonPublished>([](auto) {})); // a payload with nothing set
-  std::size_t low = 0, high = 4096; // the longest title that fits
+  std::size_t low = 0, high = 4096;                 // the longest title that fits
   while (low < high) {
     const auto middle = (low + high + 1) / 2;
     if (publish_lesson(bus, "", std::string(middle, 'x')))

@@ -1,4 +1,5 @@
-// Handlers end; their scopes decide what happens. (The rules themselves: tests/actors/test_supervision.)
+// Handlers end; their scopes decide what happens. (The rules themselves:
+// tests/actors/test_supervision.)
 
 #include "tests/support/lessons.hpp"
 
@@ -28,7 +29,8 @@ TEST_CASE("G17: a killed handler is replaced, and what it had is handled by its 
   check_books(bus);
 }
 
-TEST_CASE("G17: one_for_all starts every handler of the scope anew, and nothing is lost or tried twice") {
+TEST_CASE(
+    "G17: one_for_all starts every handler of the scope anew, and nothing is lost or tried twice") {
   testing::bus bus;
   std::map<std::string, int> lives;
   std::map<std::string, int> handled;
@@ -62,7 +64,8 @@ TEST_CASE("G17: one_for_all starts every handler of the scope anew, and nothing 
   check_books(bus);
 }
 
-TEST_CASE("G18: a handler that only fails is quarantined, its neighbours go on, and resume ends it") {
+TEST_CASE(
+    "G18: a handler that only fails is quarantined, its neighbours go on, and resume ends it") {
   testing::bus bus;
   bool broken = true;
   int neighbour = 0;
@@ -89,13 +92,14 @@ TEST_CASE("G18: a handler that only fails is quarantined, its neighbours go on, 
   check_books(bus);
 }
 
-TEST_CASE("G18: with quarantine = dead_letter the events of a quarantined handler become dead letters") {
+TEST_CASE(
+    "G18: with quarantine = dead_letter the events of a quarantined handler become dead letters") {
   testing::bus bus;
   subscription_options options;
   options.quarantine = quarantine_policy::dead_letter;
   REQUIRE(bus.subscribe<LessonPublished>(
-      "broken",
-      []() -> std::unique_ptr<handler> { throw std::runtime_error("cannot start"); }, options));
+      "broken", []() -> std::unique_ptr<handler> { throw std::runtime_error("cannot start"); },
+      options));
   REQUIRE(publish_lesson(bus, "a"));
   bus.advance(60s);
   REQUIRE(publish_lesson(bus, "b"));
@@ -119,7 +123,8 @@ TEST_CASE("G18: ordinary exceptions on one event in a hundred never quarantine a
   check_books(bus);
 }
 
-TEST_CASE("a handler whose constructor throws at the n-th restart is tried again within its intensity") {
+TEST_CASE(
+    "a handler whose constructor throws at the n-th restart is tried again within its intensity") {
   for (const int n : {1, 2, 5, 9}) {
     testing::bus bus;
     int starts = 0;

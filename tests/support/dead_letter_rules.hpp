@@ -220,8 +220,8 @@ inline void what_handlers_wrote_is_cut_to_size(const store_maker& make) {
   letter.reason = std::string(100'000, 'r');
   letter.attempts.clear();
   for (int i = 0; i < 50; ++i)
-    letter.attempts.push_back({i, std::string(1000, 'w'), std::string(1000, 't'),
-                               std::string(5000, 'x')});
+    letter.attempts.push_back(
+        {i, std::string(1000, 'w'), std::string(1000, 't'), std::string(5000, 'x')});
   const auto kept = store->show(add_one(*store, letter)).value();
   CHECK(kept.reason.size() == 4096);
   REQUIRE(kept.attempts.size() == 10);

@@ -3,8 +3,8 @@
 
 #include "lesson.capnp.h"
 #include "tests/support/catch.hpp"
-#include <edupulse/testing.hpp>
 #include <cstdlib>
+#include <edupulse/testing.hpp>
 #include <map>
 #include <mutex>
 #include <string>
@@ -15,14 +15,12 @@ namespace edupulse::test {
 using namespace std::chrono_literals;
 
 /// How often a random test repeats: `n`, and fifty times that in a soak.
-inline int rounds(int n) {
-  return std::getenv("EDUPULSE_SOAK") != nullptr ? 50 * n : n;
-}
+inline int rounds(int n) { return std::getenv("EDUPULSE_SOAK") != nullptr ? 50 * n : n; }
 
 /// Publishes one lesson.published; the key is the lesson's id (empty: no key).
-template <class Bus>
-auto publish_lesson(Bus& to, const std::string& id, const std::string& title = "t",
-                    publish_options options = {}) {
+template <class Bus> auto publish_lesson(Bus& to, const std::string& id,
+                                         const std::string& title = "t",
+                                         publish_options options = {}) {
   return to.template publish<LessonPublished>(
       [&](auto lesson) {
         lesson.setLessonId(id);

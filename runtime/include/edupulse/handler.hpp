@@ -59,7 +59,9 @@ private:
 };
 
 template <class H>
-concept has_end_of_batch = requires(H& h) { h.end_of_batch(); };
+concept has_end_of_batch = requires(H& h) {
+  h.end_of_batch();
+};
 
 /// A class with `handle(T::Reader, context&)` or fewer arguments, and maybe `end_of_batch()`.
 template <class T, class H> class class_handler final : public handler {
@@ -84,12 +86,17 @@ private:
 };
 
 template <class F>
-concept makes_object = requires(F& f) { *f(); } && std::is_invocable_v<F&>;
+concept makes_object = requires(F& f) {
+  *f();
+}
+&&std::is_invocable_v<F&>;
 
 template <class F> using made_by = std::remove_cvref_t<decltype(*std::declval<F&>()())>;
 
 template <class H>
-concept says_it_blocks = requires { requires H::blocks; };
+concept says_it_blocks = requires {
+  requires H::blocks;
+};
 
 } // namespace detail
 

@@ -2,12 +2,12 @@
 // A node: one process (or part of one) that runs the runtime. Start one, publish and subscribe.
 //
 //   auto node = edupulse::node::start({.name = "api-1"}).value();
-//   node.subscribe<LessonPublished>("indexer", [](auto lesson, const edupulse::event_info&) { ... });
-//   node.publish<LessonPublished>([](auto lesson) { lesson.setTitle("..."); });
+//   node.subscribe<LessonPublished>("indexer", [](auto lesson, const edupulse::event_info&) { ...
+//   }); node.publish<LessonPublished>([](auto lesson) { lesson.setTitle("..."); });
 //
-// Any thread may call anything here. On a handler's thread nothing waits: `publish` answers
-// `back_pressure` at once, and commands (subscribe, unsubscribe, pause, stop, redrive ...) are begun,
-// not awaited.
+// Any thread may call anything here. On a handler's thread nothing waits for other handlers:
+// `publish` answers `back_pressure` at once, `unsubscribe` and `stop` are begun and not awaited. An
+// inline handler is on the router's own thread: there every command is begun and not awaited.
 
 #include "actors/dead_letters.hpp"
 #include "actors/ledger_view.hpp"
@@ -126,17 +126,16 @@ public:
   /// Events named as `T` says, with any subject. `handler`: see <edupulse/handler.hpp>. Errors:
   /// `duplicate_name`, `invalid_option`, `not_found` (the scope), `stopping`.
   template <class T, class F>
-  expected<subscription> subscribe(std::string name, F handler,
-                                   subscription_options options = {}) {
+  expected<subscription> subscribe(std::string name, F handler, subscription_options options = {}) {
     require_event<T>();
     return add_subscription(std::move(name), topic_filter::name_and_below(event_traits<T>::name),
                             make_recipe<T>(std::move(handler)), std::move(options));
   }
   /// Events of any type on matching topics: the handler takes `const envelope&`. Errors: also
   /// `bad_filter`.
-  template <class F>
-  expected<subscription> subscribe(std::string_view filter, std::string name, F handler,
-                                   subscription_options options = {}) {
+  template <class F> expected<subscription> subscribe(std::string_view filter, std::string name,
+                                                      F handler,
+                                                      subscription_options options = {}) {
     return add_subscription(std::move(name), topic_filter::parse(filter),
                             make_recipe<void>(std::move(handler)), std::move(options));
   }
@@ -149,8 +148,9 @@ public:
   expected<void> ready(std::string_view topic, std::size_t n, duration deadline) const;
 
   // -- mirrors ------------------------------------------------------------------------
-  /// Copies matching events to `to`. Defaults that differ from other subscriptions: a larger backlog
-  /// (65,536 events, 64 MiB) and `overload = drop_newest`, so that publishers never wait for it.
+  /// Copies matching events to `to`. Defaults that differ from other subscriptions: a larger
+  /// backlog (65,536 events, 64 MiB) and `overload = drop_newest`, so that publishers never wait
+  /// for it.
   expected<subscription> attach_mirror(std::string name, std::string_view filter, transport_ptr to);
   expected<subscription> attach_mirror(std::string name, std::string_view filter, transport_ptr to,
                                        subscription_options options);
@@ -178,7 +178,8 @@ public:
   std::vector<std::pair<std::string, std::uint64_t>> counters() const;
 
   // -- the end ------------------------------------------------------------------------
-  /// Admits nothing more and waits until all is concluded. Errors: `timed_out`, saying what is left.
+  /// Admits nothing more and waits until all is concluded. Errors: `timed_out`, saying what is
+  /// left.
   expected<void> drain(duration patience);
   /// Drains for `patience`, then stops all handlers and drops what is left.
   stop_report stop(duration patience = std::chrono::seconds(5));

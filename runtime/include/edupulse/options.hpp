@@ -22,8 +22,8 @@ struct node_options {
   std::filesystem::path data_dir{};
   /// Threads for `shared` handlers. 0: one per processor, at least two.
   std::size_t workers = 0;
-  /// Events and bytes between `publish` and the router. Full: `publish` waits. Too small: publishers
-  /// wake and wait in turns. Too large: more memory, and more to lose with the process.
+  /// Events and bytes between `publish` and the router. Full: `publish` waits. Too small:
+  /// publishers wake and wait in turns. Too large: more memory, and more to lose with the process.
   std::size_t inbox_events = 16384;
   std::size_t inbox_bytes = 16u << 20;
   /// The largest event, header and payload, in bytes. 1 KiB to 16 MiB.

@@ -10,7 +10,8 @@
 //   CHECK(bus.handled("indexer") == 1);
 //
 // Works with any test framework: what goes wrong is told in return values. Not thread-safe, but for
-// deferrals, which may be completed from any thread and are taken in by the next `run` or `advance`.
+// deferrals, which may be completed from any thread and are taken in by the next `run` or
+// `advance`.
 
 #include "actors/dead_letters.hpp"
 #include "actors/ledger_view.hpp"
@@ -65,9 +66,8 @@ public:
     return add(std::move(name), topic_filter::name_and_below(event_traits<T>::name),
                make_recipe<T>(std::move(handler)), std::move(options));
   }
-  template <class F>
-  expected<void> subscribe(std::string_view filter, std::string name, F handler,
-                           subscription_options options = {}) {
+  template <class F> expected<void> subscribe(std::string_view filter, std::string name, F handler,
+                                              subscription_options options = {}) {
     return add(std::move(name), topic_filter::parse(filter), make_recipe<void>(std::move(handler)),
                std::move(options));
   }
@@ -144,9 +144,10 @@ using observe_effects = std::function<std::string()>;
 /// Delivers `events` once in order to a fresh handler; then, to another, each of them twice, with
 /// the order of different keys changed and a crash after every second event; and compares what the
 /// two did: their published events without ids and times, repeats taken as one, and `effects` if it
-/// is given. `make` builds a fresh handler and the world it writes to. Errors: `refused`, naming the
-/// first difference.
-expected<void> expect_idempotent(const std::function<std::pair<handler_recipe, observe_effects>()>& make,
-                                 const std::vector<envelope_ptr>& events);
+/// is given. `make` builds a fresh handler and the world it writes to. Errors: `refused`, naming
+/// the first difference.
+expected<void>
+expect_idempotent(const std::function<std::pair<handler_recipe, observe_effects>()>& make,
+                  const std::vector<envelope_ptr>& events);
 
 } // namespace edupulse::testing

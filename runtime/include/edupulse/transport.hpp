@@ -21,11 +21,11 @@ public:
   virtual ~transport() = default;
   /// For people: `log`, `kafka`.
   virtual std::string_view name() const noexcept = 0;
-  /// Takes a batch in order and returns at once. Complete each `done` when the outcome is known, from
-  /// any thread: `ok`; `retry` for this event; `unavailable` when the other side is gone, which
-  /// pauses the mirror and probes; `reject` when this event can never be sent. A token that is
-  /// dropped is `retry`. One thread at a time calls this, and never after the destructor began; what
-  /// is still open then is dropped, and so sent again by the successor.
+  /// Takes a batch in order and returns at once. Complete each `done` when the outcome is known,
+  /// from any thread: `ok`; `retry` for this event; `unavailable` when the other side is gone,
+  /// which pauses the mirror and probes; `reject` when this event can never be sent. A token that
+  /// is dropped is `retry`. One thread at a time calls this, and never after the destructor began;
+  /// what is still open then is dropped, and so sent again by the successor.
   virtual void publish(std::vector<outbound_event> batch) = 0;
 };
 

@@ -4,8 +4,8 @@
 
 int main() {
   auto node = edupulse::node::start({.name = "demo"}).value();
-  auto printer = node.subscribe<LessonPublished>(
-      "printer", [](auto lesson, const edupulse::event_info&) {
+  auto printer =
+      node.subscribe<LessonPublished>("printer", [](auto lesson, const edupulse::event_info&) {
         std::cout << lesson.getTitle().cStr() << std::endl;
       });
   auto receipt = node.publish<LessonPublished>(
