@@ -1,6 +1,6 @@
 #pragma once
 // The one place that includes CAF for the actors and hides what differs between its versions.
-// Everything here exists in CAF 0.17.6 and has a twin in CAF 1.x; see docs/decisions/0002-caf.md.
+// Everything here exists in CAF 0.17.6 and has a twin in CAF 1.x; see docs/decisions.md.
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>

@@ -91,7 +91,7 @@ expected<std::vector<dead_letter>>
 memory_dead_letters::list(const dead_letter_filter& which) const {
   const std::size_t limit = std::min(which.limit, max_listed_dead_letters);
   std::vector<dead_letter> found;
-  for (auto at = letters_.lower_bound(which.after); at != letters_.end() && found.size() < limit;
+  for (auto at = letters_.upper_bound(which.after); at != letters_.end() && found.size() < limit;
        ++at)
     if (which.subscription.empty() || at->second.subscription == which.subscription)
       found.push_back(at->second);

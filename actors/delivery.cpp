@@ -1,4 +1,4 @@
-// The path of an event, stop 5 of 5. Before: schemas/envelope.capnp.
+// The path of an event, stop 3 of 4. Before: actors/router.cpp. Next: actors/runner.cpp.
 //
 // Intake, control and the answers to "how are you": see delivery.hpp for the picture,
 // delivery_dispatch.cpp for handing out, delivery_results.cpp for what became of it.

@@ -1,5 +1,5 @@
 #pragma once
-// The path of an event, stop 5 of 5. Before: schemas/envelope.capnp.
+// The path of an event, stop 3 of 4. Before: actors/router.cpp. Next: actors/runner.cpp.
 //
 // A delivery is what one subscription is owed: which events wait, which are with a handler actor,
 // which are being tried again, and when to give up. It hands out batches and reads off what became

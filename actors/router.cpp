@@ -1,4 +1,4 @@
-// The path of an event, stop 2 of 5. Before: runtime/node.cpp. Next: actors/delivery.cpp.
+// The path of an event, stop 2 of 4. Before: runtime/node.cpp. Next: actors/delivery.cpp.
 
 #include "actors/router.hpp"
 #include "schemas/hash.hpp"

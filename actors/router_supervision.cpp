@@ -133,18 +133,9 @@ expected<void> router::restart_handlers(std::uint32_t which, time_point now, eff
   if (what == nullptr || what->removing)
     return fail(errc::not_found, "no such subscription: it was unsubscribed already");
   supervision::effects asked;
-  for (std::uint32_t at = 0; at < what->lanes.size(); ++at) {
-    auto& one = what->lanes[at];
-    places_.erase(one.child);
-    supervision_.remove_child(one.child, asked);
-    places_[one.child] = {which, at}; // for the stop among `asked`
-    follow(std::exchange(asked, {}), now, out);
-    places_.erase(one.child);
-    one.child =
-        supervision_.add_child(what->scope, what->owed->about().options.restart, now, asked);
-    places_[one.child] = {which, at};
-    follow(std::exchange(asked, {}), now, out);
-  }
+  for (const auto& one : what->lanes)
+    supervision_.renew(one.child, now, asked);
+  follow(std::move(asked), now, out);
   touch(which);
   finish_turn(now, out);
   return {};

@@ -1,3 +1,5 @@
+// The path of an event, stop 4 of 4. Before: actors/delivery.cpp. Next: your handler.
+
 #include "actors/runner.hpp"
 #include "schemas/codec.hpp"
 #include <algorithm>

@@ -140,6 +140,16 @@ supervision::child_id supervision::add_child(scope_id where, restart_kind restar
   return id;
 }
 
+void supervision::renew(child_id id, time_point now, effects& out) {
+  child& who = children_.at(id);
+  if (who.state != child_state::running)
+    return; // its next start takes the new code by itself
+  stop_child(id, who, child_state::waiting, out);
+  who.not_before = now;
+  start_child(id, who, now, out);
+  arm(who.scope);
+}
+
 void supervision::remove_child(child_id id, effects& out) {
   const auto found = children_.find(id);
   if (found == children_.end())

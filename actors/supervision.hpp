@@ -104,6 +104,8 @@ public:
   /// Declares and starts a child, last in its scope's order; in a scope that is quarantined, or
   /// that waits for an earlier sibling, it is started when the scope is.
   child_id add_child(scope_id where, restart_kind restart, time_point now, effects& out);
+  /// Starts a running child anew, counted against nobody: its code was exchanged.
+  void renew(child_id who, time_point now, effects& out);
   /// Siblings are not touched. Honoured at once in every state.
   void remove_child(child_id who, effects& out);
 

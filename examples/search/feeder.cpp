@@ -28,7 +28,7 @@ expected<void> feeder::run(line_reader& from) {
   const time_point started = now();
   while (wait_for_turn(started)) {
     auto line = from.next();
-    counts_.bytes_read = from.bytes_read();
+    counts_.bytes_done = from.bytes_done();
     if (!line)
       return tl::unexpected(line.error());
     if (!*line)

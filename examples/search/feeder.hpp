@@ -19,7 +19,7 @@ struct feeder_counts {
   std::atomic<std::uint64_t> published{0};
   std::atomic<std::uint64_t> skipped{0};
   std::atomic<std::uint64_t> unknown_fields{0};
-  std::atomic<std::uint64_t> bytes_read{0};
+  std::atomic<std::uint64_t> bytes_done{0};
 };
 
 /// Publishes each line of `from` that is an event and reports each that is not, until the end of

@@ -29,8 +29,8 @@ public:
   /// Nothing at the end. Errors: `io`; there are no lines after one.
   expected<std::optional<input_line>> next();
 
-  /// Bytes taken from `fd` so far.
-  std::uint64_t bytes_read() const noexcept { return bytes_read_; }
+  /// Bytes of all lines so far, the ends of lines and blank ones included.
+  std::uint64_t bytes_done() const noexcept { return bytes_read_ - (end_ - begin_); }
   bool was_stopped() const noexcept { return stopped_; }
 
 private:
@@ -45,8 +45,8 @@ private:
   std::size_t begin_ = 0; ///< of what was read and not yet handed out
   std::size_t end_ = 0;
   std::size_t number_ = 0;
-  std::uint64_t bytes_read_ = 0;
-  bool skipping_ = false; ///< inside a line that is too long
+  std::uint64_t bytes_read_ = 0; ///< from `fd`
+  bool skipping_ = false;        ///< inside a line that is too long
   bool at_end_ = false;
   bool stopped_ = false;
 };

@@ -151,7 +151,7 @@ private:
     numbers.skipped = counts_.skipped;
     if (input_bytes_ > 0)
       numbers.fraction =
-          static_cast<double>(counts_.bytes_read) / static_cast<double>(input_bytes_);
+          static_cast<double>(counts_.bytes_done) / static_cast<double>(input_bytes_);
     if (where_.is_terminal())
       where_.redraw(progress_bar(numbers, where_.width() - 1));
     else

@@ -58,6 +58,33 @@ TEST_CASE("ledger: a line balances when all that was published is accounted for,
   CHECK_FALSE(row.balances(2));
   row.retries = row.crashes = 100; // tries, not events
   CHECK(row.balances(1));
+  row.expired = 0;
+  CHECK_FALSE(row.balances(1));
+}
+
+TEST_CASE("ledger: a sum has every count of its lines") {
+  ledger_view view;
+  ledger_line line;
+  line.published = 1;
+  line.handled = 2;
+  line.dead = 3;
+  line.expired = 4;
+  line.dropped.fill(5);
+  line.retries = 6;
+  line.crashes = 7;
+  line.pending = 8;
+  line.subscription = "indexer";
+  view.lines = {line, line};
+  for (const auto& sum : {view.total(), view.of_subscription("indexer")}) {
+    CHECK(sum.published == 2);
+    CHECK(sum.handled == 4);
+    CHECK(sum.dead == 6);
+    CHECK(sum.expired == 8);
+    CHECK(sum.dropped_in_all() == 10 * drop_reasons);
+    CHECK(sum.retries == 12);
+    CHECK(sum.crashes == 14);
+    CHECK(sum.pending == 16);
+  }
 }
 
 TEST_CASE("ledger: counts are kept for each topic and subscription") {
@@ -209,6 +236,26 @@ TEST_CASE("ledger: ended subscriptions stay to be seen until their room is neede
   CHECK(view.lines.size() <= ledger::max_rows + 1);
   CHECK(view.total().handled == 2 * ledger::max_rows + 1);
   CHECK(view.balances());
+}
+
+TEST_CASE("ledger: there is room for new names as long as old subscriptions end") {
+  books b;
+  for (std::uint32_t who = 0; who < ledger::max_rows; ++who) { // named, and owed nothing
+    b.book.name_subscription(who, "passing");
+    b.book.retire_subscription(who);
+  }
+  b.book.name_subscription(ledger::max_rows, "late");
+  b.publish("t", {ledger::max_rows});
+  CHECK(b.view().find("t", "late") != nullptr);
+  CHECK(b.view().balances());
+}
+
+TEST_CASE("ledger: names beyond 65,536 share one line") {
+  books b;
+  for (std::uint32_t who = 0; who <= ledger::max_rows; ++who)
+    b.book.name_subscription(who, "living");
+  b.publish("t", {ledger::max_rows});
+  CHECK(b.view().find("(other topics)", "(other subscriptions)")->pending == 1);
 }
 
 TEST_CASE("ledger: subscriptions without a name share one line") {

@@ -96,7 +96,7 @@ TEST_CASE("line reader: every cut of the input gives the same lines") {
     ++lines;
   }
   CHECK(lines == 5000 - (5000 + 96) / 97);
-  CHECK(reader.bytes_read() == text.size());
+  CHECK(reader.bytes_done() == text.size());
 }
 
 TEST_CASE("line reader: it stops when it is told to, though input may still come") {

@@ -1,5 +1,5 @@
-// A node with its real threads. No test here waits for a length of time: each waits for something to
-// happen, and CTest's own limit ends one that waits in vain.
+// A node with its real threads. No test here waits for a length of time: each waits for something
+// to happen, and CTest's own limit ends one that waits in vain.
 
 #include "tests/support/lessons.hpp"
 #include <atomic>
@@ -33,9 +33,7 @@ private:
 };
 
 /// What went wrong; `errc{}` when nothing did.
-template <class T> errc code_of(const T& answer) {
-  return answer ? errc{} : answer.error().code;
-}
+template <class T> errc code_of(const T& answer) { return answer ? errc{} : answer.error().code; }
 
 template <class F> void eventually(F happened) {
   while (!happened())
@@ -60,7 +58,8 @@ struct temporary_directory {
 
 } // namespace
 
-TEST_CASE("G2: everything published from many threads is handled by every subscription, and the books balance") {
+TEST_CASE("G2: everything published from many threads is handled by every subscription, and the "
+          "books balance") {
   auto at = start_quiet();
   std::atomic<int> handled{0};
   for (int i = 0; i < 4; ++i)
@@ -79,7 +78,8 @@ TEST_CASE("G2: everything published from many threads is handled by every subscr
   check_books(at);
 }
 
-TEST_CASE("G3: each publisher's events of one key arrive in order, with four handlers and crashes") {
+TEST_CASE(
+    "G3: each publisher's events of one key arrive in order, with four handlers and crashes") {
   auto at = start_quiet();
   std::mutex mutex;
   std::map<std::string, int> next;
@@ -107,7 +107,8 @@ TEST_CASE("G3: each publisher's events of one key arrive in order, with four han
   CHECK(at.ledger().total().handled == 4000);
 }
 
-TEST_CASE("G1: a receipt can be waited on, and on a handler's thread it is refused rather than deadlocked") {
+TEST_CASE("G1: a receipt can be waited on, and on a handler's thread it is refused rather than "
+          "deadlocked") {
   latch blocked; // before the node: handlers use it until the node is gone
   auto at = start_quiet();
   std::promise<errc> said;
@@ -172,7 +173,8 @@ TEST_CASE("G11: a handler that blocks on a socket is fenced like any other") {
   ::close(ends[0]);
 }
 
-TEST_CASE("G20: a node whose handler never returns still stops, and says how many calls it left behind") {
+TEST_CASE(
+    "G20: a node whose handler never returns still stops, and says how many calls it left behind") {
   auto release = std::make_shared<latch>();
   stop_report report;
   {
@@ -191,7 +193,8 @@ TEST_CASE("G20: a node whose handler never returns still stops, and says how man
   release->open();
 }
 
-TEST_CASE("G14: a handler may publish, subscribe, unsubscribe itself, and stop the node, and nothing deadlocks") {
+TEST_CASE("G14: a handler may publish, subscribe, unsubscribe itself, and stop the node, and "
+          "nothing deadlocks") {
   std::atomic<int> good{0};
   std::promise<void> stopping;
   auto at = start_quiet();
@@ -200,9 +203,9 @@ TEST_CASE("G14: a handler may publish, subscribe, unsubscribe itself, and stop t
     auto self = at.find("busy");
     good += self && self->unsubscribe();
     good += at.subscribe<StudentEnrolled>("later", [&](auto) {
-      at.stop(5s);
-      stopping.set_value();
-    }).has_value();
+                at.stop(5s);
+                stopping.set_value();
+              }).has_value();
     good += at.ledger().balances();
   }));
   REQUIRE(publish_lesson(at, "a"));
@@ -229,14 +232,16 @@ TEST_CASE("G14: a handler that publishes to itself for ever neither deadlocks no
   CHECK(left.dropped <= 2);
 }
 
-TEST_CASE("G14: publish on a handler's thread answers back_pressure at once when a backlog is full") {
+TEST_CASE(
+    "G14: publish on a handler's thread answers back_pressure at once when a backlog is full") {
   latch release;
   auto at = start_quiet();
   std::promise<errc> said;
   subscription_options options;
   options.backlog_events = 4;
   options.overload = overload_policy::strict;
-  REQUIRE(at.subscribe<StudentEnrolled>("full", [&](auto) { release.wait(); }, options));
+  REQUIRE(at.subscribe<StudentEnrolled>(
+      "full", [&](auto) { release.wait(); }, options));
   for (int i = 0; i < 4; ++i)
     REQUIRE(at.publish<StudentEnrolled>([](auto) {}));
   eventually([&] { return !at.publish<StudentEnrolled>([](auto) {}, {.deadline = 0s}); });
@@ -268,7 +273,8 @@ TEST_CASE("G19: unsubscribe returns when no call is running, and no event comes 
   check_books(at);
 }
 
-TEST_CASE("G20: publishing from sixteen threads while the node stops: each is handled, or told no") {
+TEST_CASE(
+    "G20: publishing from sixteen threads while the node stops: each is handled, or told no") {
   auto at = start_quiet();
   std::atomic<std::uint64_t> handled{0};
   std::atomic<std::uint64_t> accepted{0};
@@ -293,7 +299,8 @@ TEST_CASE("G20: publishing from sixteen threads while the node stops: each is ha
   CHECK(at.ledger().balances());
 }
 
-TEST_CASE("G24: dead letters outlive the process in the data directory, and are redriven by the next") {
+TEST_CASE(
+    "G24: dead letters outlive the process in the data directory, and are redriven by the next") {
   temporary_directory where;
   {
     auto at = start_quiet({.data_dir = where.path});
@@ -338,7 +345,8 @@ TEST_CASE("two nodes live in one process, each with its own books") {
   CHECK(second == 1);
 }
 
-TEST_CASE("an inline handler runs on the router's thread, crashes like any other and is started again") {
+TEST_CASE(
+    "an inline handler runs on the router's thread, crashes like any other and is started again") {
   auto at = start_quiet();
   std::atomic<int> calls{0};
   subscription_options options;

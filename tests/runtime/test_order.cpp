@@ -146,84 +146,113 @@ TEST_CASE("G3: several handlers of one subscription keep every key in order") {
 // The property behind all of the above: whatever handlers answer, and whenever deferrals complete,
 // the first success of each event of a key comes in publish order, and every event ends exactly
 // once.
-TEST_CASE("G3: order per key and exactly one end per event hold under random answers") {
-  const auto seed = random_numbers().seed();
-  const int repeats = rounds(40);
-  for (int round = 0; round < repeats; ++round) {
-    std::mt19937_64 chance(seed + static_cast<std::uint64_t>(round));
-    INFO("EDUPULSE_SEED=" << seed << " round " << round);
-    testing::bus bus({.seed = seed});
-    std::map<std::string, std::vector<int>> ended; // by key: titles in the order they succeeded
-    std::vector<std::pair<deferral, std::pair<std::string, int>>> open;
+
+namespace {
+
+class random_run {
+public:
+  random_run(std::uint64_t seed, int round)
+      : chance_(seed + static_cast<std::uint64_t>(round)), bus_({.seed = seed}) {
     subscription_options options;
-    options.concurrency = 1 + static_cast<std::uint32_t>(chance() % 3);
-    options.window = 1 + static_cast<std::uint32_t>(chance() % 64);
+    options.concurrency = 1 + static_cast<std::uint32_t>(chance_() % 3);
+    options.window = 1 + static_cast<std::uint32_t>(chance_() % 64);
     options.retry.max_crashes = 1000;
     options.retry.give_up_after = 24h;
-    auto succeed = [&](const std::string& key, int title) { ended[key].push_back(title); };
-    REQUIRE(bus.subscribe<LessonPublished>(
-        "reader",
-        [&](LessonPublished::Reader lesson, context& ctx) {
-          const std::string key = lesson.getLessonId().cStr();
-          const int title = std::stoi(lesson.getTitle().cStr());
-          switch (chance() % 12) {
-          case 0:
-            return outcome::retry("again", duration(chance() % 1'000'000));
-          case 1:
-            throw std::runtime_error("crash");
-          case 2:
-            return outcome::unavailable("down");
-          case 3:
-          case 4:
-            open.emplace_back(ctx.defer(), std::pair(key, title));
-            return outcome::deferred();
-          default:
-            succeed(key, title);
-            return outcome::ok();
-          }
-        },
-        options));
-    const int events = 120;
-    std::map<std::string, int> published;
-    for (int i = 0; i < events; ++i) {
-      bus.hold(chance() % 3 != 0);
-      const auto key = "k" + std::to_string(chance() % 6);
-      REQUIRE(publish_lesson(bus, key, std::to_string(published[key]++)));
-      if (chance() % 4 == 0 && !open.empty()) {
-        auto at = open.begin() + static_cast<std::ptrdiff_t>(chance() % open.size());
-        auto [token, what] = std::move(*at);
-        open.erase(at);
-        if (chance() % 4 != 0) {
-          succeed(what.first, what.second);
-          token.complete(outcome::ok());
-        } // else it is dropped, which is a retry
-      }
-      if (chance() % 10 == 0)
-        bus.kill("reader");
-      if (chance() % 5 == 0)
-        bus.advance(duration(chance() % 300'000'000));
-      bus.check();
+    REQUIRE(bus_.subscribe<LessonPublished>(
+        "reader", [this](auto lesson, context& ctx) { return answer(lesson, ctx); }, options));
+  }
+
+  /// One event, and now and then something else that happens.
+  void step() {
+    bus_.hold(chance_() % 3 != 0);
+    const auto key = "k" + std::to_string(chance_() % 6);
+    REQUIRE(publish_lesson(bus_, key, std::to_string(published_[key]++)));
+    ++count_;
+    if (chance_() % 4 == 0 && !open_.empty())
+      settle(chance_() % open_.size(), chance_() % 4 != 0);
+    if (chance_() % 10 == 0)
+      bus_.kill("reader");
+    if (chance_() % 5 == 0)
+      bus_.advance(duration(chance_() % 300'000'000));
+    bus_.check();
+  }
+
+  void finish() {
+    bus_.hold(false);
+    for (int i = 0; i < 400 && bus_.handled("reader") < count_; ++i) {
+      if (bus_.subscriptions().front().state == "quarantined")
+        REQUIRE(bus_.resume("reader"));
+      while (!open_.empty())
+        settle(0, true);
+      bus_.advance(6s);
     }
-    bus.hold(false);
-    for (int i = 0; i < 400 && bus.handled("reader") < events; ++i) {
-      if (bus.subscriptions().front().state == "quarantined")
-        REQUIRE(bus.resume("reader"));
-      for (auto& [token, what] : std::exchange(open, {})) {
-        succeed(what.first, what.second);
-        token.complete(outcome::ok());
-      }
-      bus.advance(6s);
-    }
-    CHECK(bus.handled("reader") == events);
-    for (const auto& [key, count] : published) {
+  }
+
+  void check() {
+    CHECK(bus_.handled("reader") == count_);
+    for (const auto& [key, count] : published_) {
       // At least once: repeats may be seen after a kill, and only of what came before.
       int highest = -1;
-      for (const int title : ended[key]) {
+      for (const int title : ended_[key]) {
         CHECK(title <= highest + 1);
         highest = std::max(highest, title);
       }
       CHECK(highest == count - 1);
     }
-    check_books(bus);
+    check_books(bus_);
+  }
+
+private:
+  outcome answer(LessonPublished::Reader lesson, context& ctx) {
+    const std::string key = lesson.getLessonId().cStr();
+    const int title = std::stoi(lesson.getTitle().cStr());
+    switch (chance_() % 12) {
+    case 0:
+      return outcome::retry("again", duration(chance_() % 1'000'000));
+    case 1:
+      throw std::runtime_error("crash");
+    case 2:
+      return outcome::unavailable("down");
+    case 3:
+    case 4:
+      open_.emplace_back(ctx.defer(), std::pair(key, title));
+      return outcome::deferred();
+    default:
+      ended_[key].push_back(title);
+      return outcome::ok();
+    }
+  }
+
+  /// Completes a deferral, or drops it, which is a retry.
+  void settle(std::size_t index, bool well) {
+    auto at = open_.begin() + static_cast<std::ptrdiff_t>(index);
+    auto [token, what] = std::move(*at);
+    open_.erase(at);
+    if (!well)
+      return;
+    ended_[what.first].push_back(what.second);
+    token.complete(outcome::ok());
+  }
+
+  std::mt19937_64 chance_;
+  std::map<std::string, std::vector<int>> ended_; // by key: titles in the order they succeeded
+  std::vector<std::pair<deferral, std::pair<std::string, int>>> open_;
+  std::map<std::string, int> published_;
+  std::uint64_t count_ = 0;
+  testing::bus bus_; // last: its handlers use all of the above
+};
+
+} // namespace
+
+TEST_CASE("G3: order per key and exactly one end per event hold under random answers") {
+  const auto seed = random_numbers().seed();
+  const int repeats = rounds(40);
+  for (int round = 0; round < repeats; ++round) {
+    INFO("EDUPULSE_SEED=" << seed << " round " << round);
+    random_run run(seed, round);
+    for (int i = 0; i < 120; ++i)
+      run.step();
+    run.finish();
+    run.check();
   }
 }

@@ -242,6 +242,8 @@ inline void ten_thousand_letters(const store_maker& make) {
   dead_letter_filter page{.limit = 3000};
   for (auto some = store->list(page).value(); !some.empty(); some = store->list(page).value()) {
     listed += some.size();
+    REQUIRE(listed <= 10'000);
+    REQUIRE(some.front().id > page.after);
     page.after = some.back().id;
   }
   CHECK(listed == 10'000);
