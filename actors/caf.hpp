@@ -29,6 +29,11 @@ template <class Dest, class... Ts> void send(const Dest& to, Ts&&... what) {
 #endif
 }
 
+/// Asks an actor to end, as a supervisor would.
+inline void send_exit(const caf::actor& to) {
+  caf::anon_send_exit(to, caf::exit_reason::user_shutdown);
+}
+
 template <class State> State& state_of(caf::stateful_actor<State>* self) {
 #if EDUPULSE_CAF_MAJOR < 1
   return self->state;

@@ -107,7 +107,8 @@ struct scope_options {
   /// unproductive when no event was completed since the one before.
   std::uint32_t intensity = 10;
   duration period = std::chrono::seconds(10);
-  /// Wait before the n-th unproductive restart in a row: back_off * 2^(n-1), at most back_off_cap.
+  /// The first unproductive restart in a row is immediate; the n-th waits back_off * 2^(n-2), at
+  /// most back_off_cap. Waiting does not age the restarts that `intensity` counts.
   duration back_off = std::chrono::milliseconds(50);
   duration back_off_cap = std::chrono::seconds(5);
   /// After this long without a restart the back-off begins anew.

@@ -161,6 +161,7 @@ void router_state::start_handler(const effects::start_handler& what) {
   self->monitor(into.actor);
   addresses.emplace(into.actor.address(),
                     address{{what.subscription, what.lane, what.generation}, into.control, false});
+  setup.host->started(what.subscription, what.lane, into.actor);
   caf_shim::send(into.actor, begin{});
 }
 

@@ -22,6 +22,8 @@ public:
   virtual void unsubscribed(std::uint32_t subscription) = 0;
   virtual void drained() = 0;
   virtual std::shared_ptr<const runner_surroundings> surroundings(std::uint32_t subscription) = 0;
+  /// An actor runs a lane from now on.
+  virtual void started(std::uint32_t subscription, std::uint32_t lane, const caf::actor& who) = 0;
   /// A handler is past its time limit and keeps its thread. Counted until it comes back.
   virtual void stuck(std::uint32_t subscription, bool came_back) = 0;
 };

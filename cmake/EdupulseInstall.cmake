@@ -42,6 +42,7 @@ set(_core_headers
   ledger_view observer options outcome router runner status subscriptions supervision topic_trie
   trace tracker)
 list(TRANSFORM _core_headers REPLACE "(.+)" "actors/\\1.hpp")
+list(APPEND _core_headers actors/caf.hpp) # for <edupulse/caf.hpp> only
 install(FILES ${_core_headers} DESTINATION "${_headers}/actors")
 
 # -- CMake package --------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ namespace edupulse {
 
 struct node_access {
   static expected<node> start(node_options options, caf::actor_system* given);
+  static node_impl& impl(const node& of) { return *of.impl_; }
 };
 
 } // namespace edupulse

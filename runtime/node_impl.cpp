@@ -297,10 +297,12 @@ expected<std::size_t> node_impl::for_all_letters(const std::string& subscription
     if (letters->empty())
       return done;
     for (const auto& letter : *letters) {
-      if (auto good = (this->*what)(letter.id); !good && good.error().code != errc::not_found)
+      const auto good = (this->*what)(letter.id);
+      const bool gone = !good && (good.error().code == errc::not_found ||
+                                  good.error().code == errc::refused); // under way already
+      if (!good && !gone)
         return tl::unexpected<error>(good.error());
-      else if (good)
-        ++done;
+      done += good.has_value();
       after = letter.id;
     }
   }
@@ -344,6 +346,7 @@ void node_impl::settle_redrive(std::uint64_t letter, fate how) {
 void node_impl::unsubscribed(std::uint32_t subscription) {
   std::lock_guard guard(mutex_);
   around_.erase(subscription);
+  std::erase_if(actors_, [&](const auto& one) { return one.first.first == subscription; });
   std::erase_if(live_, [&](const auto& one) { return one.second == subscription; });
   changed_.notify_all();
 }
@@ -357,6 +360,22 @@ void node_impl::drained() {
 std::shared_ptr<const runner_surroundings> node_impl::surroundings(std::uint32_t which) {
   std::lock_guard guard(mutex_);
   return around_.at(which);
+}
+
+void node_impl::started(std::uint32_t subscription, std::uint32_t lane, const caf::actor& who) {
+  std::lock_guard guard(mutex_);
+  actors_[{subscription, lane}] = who.address();
+}
+
+std::vector<caf::actor> node_impl::handler_actors(std::string_view name) {
+  std::lock_guard guard(mutex_);
+  std::vector<caf::actor> all;
+  const auto which = live_.find(name);
+  for (const auto& [at, address] : actors_)
+    if (which != live_.end() && at.first == which->second)
+      if (auto alive = caf::actor_cast<caf::actor>(address))
+        all.push_back(std::move(alive));
+  return all;
 }
 
 void node_impl::stuck(std::uint32_t, bool came_back) {

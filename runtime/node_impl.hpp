@@ -71,6 +71,7 @@ public:
   void unsubscribed(std::uint32_t subscription) override;
   void drained() override;
   std::shared_ptr<const runner_surroundings> surroundings(std::uint32_t which) override;
+  void started(std::uint32_t subscription, std::uint32_t lane, const caf::actor& who) override;
   void stuck(std::uint32_t subscription, bool came_back) override;
 
   // -- event_port -------------------------------------------------------------------------------
@@ -84,6 +85,8 @@ public:
 
   const node_options& options() const noexcept { return options_; }
   const node_id& id() const noexcept { return id_; }
+  caf::actor_system& system() noexcept { return *system_; }
+  std::vector<caf::actor> handler_actors(std::string_view subscription);
   keeper& letters() noexcept { return *keeper_; }
   counters_observer& counters() noexcept { return counters_; }
 
@@ -112,6 +115,7 @@ private:
   std::condition_variable changed_;
   std::map<std::uint32_t, std::shared_ptr<runner_surroundings>> around_;
   std::map<std::string, std::uint32_t, std::less<>> live_;
+  std::map<std::pair<std::uint32_t, std::uint32_t>, caf::actor_addr> actors_; ///< weak
   std::size_t stuck_ = 0;
   bool drained_ = false;
   bool stopping_ = false;

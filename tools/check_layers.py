@@ -122,7 +122,7 @@ def broken_path(texts):
     for path, text in texts.items():
         match = STOP.search(text)
         if match:
-            neighbours = re.findall(r"(Before|Next): ([\w./]+\w)", match.group(3))
+            neighbours = re.findall(r"(Before|Next): ([\w./]+\.\w+)", match.group(3))
             stops[path] = (int(match.group(1)), neighbours)
     for path, (stop, neighbours) in stops.items():
         for word, name in neighbours:

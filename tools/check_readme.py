@@ -155,7 +155,7 @@ def main():
     if "--self-test" in sys.argv:
         return self_test()
     tools = real_tools(pathlib.Path(sys.argv[1]).resolve())
-    found = [f"{page}:{said}" for page in tracked("*README.md", "docs/*.md", "CONTRIBUTING.md")
+    found = [f"{page}:{said}" for page in tracked("README.md", "docs/*.md", "CONTRIBUTING.md")
              for said in complaints(text_of(page), tools)]
     if found:
         print("\n".join(found))

@@ -69,7 +69,8 @@ def opens(head):
     ends_like_a_function = re.search(r"\)\s*(const|noexcept|->|\{|$)", head)
     if CONTAINER.search(before) and "=" not in before and not ends_like_a_function:
         return None
-    if CONTAINER.search(before) and at < 0:
+    # After a macro's call without a semicolon, `MACRO(x) namespace y {`, the last words count.
+    if CONTAINER.search(head[head.rfind(")") + 1:]):
         return None
     if at < 0:
         return ""
@@ -174,6 +175,7 @@ def self_test():
     assert not of("a.cpp", "void f() {\n" + long_body + "}\n", {"a.cpp:f": "a table"})
     assert not of("a.cpp", "void f() {\n" + "  g();\n" * 60 + "}\n")
     assert not of("a.cpp", "struct s {\n" + "  int f() { return 1; }\n" * 70 + "};\n")
+    assert not of("a.cpp", "MACRO(x)\nnamespace {\n" + "int g();\n" * 70 + "}\n")
     assert not of("a.cpp", "namespace a::b {\n" + "int g();\n" * 70 + "}\n")
     assert not of("runtime/a.cpp", "w.detach();", {"runtime/a.cpp!detach": "it may never end"})
     for name, call in [

@@ -1,8 +1,13 @@
-"""What the checks share: which files are ours, and how to read C++ without its comments."""
+#!/usr/bin/env python3
+"""What the checks share: which files are ours, and how to read C++ without its comments.
+
+`tools/sources.py PATTERN...` prints the files that match, for `xargs -0`.
+"""
 import fnmatch
 import pathlib
 import re
 import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -47,3 +52,7 @@ def code_of(text, keep_strings=False):
 
 def line_at(text, position):
     return text.count("\n", 0, position) + 1
+
+
+if __name__ == "__main__":
+    sys.stdout.write("".join(f"{path}\0" for path in tracked(*sys.argv[1:])))

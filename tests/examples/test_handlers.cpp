@@ -54,7 +54,39 @@ private:
   sqlite3* db_ = nullptr;
 };
 
+/// Notes how many changes came with each call.
+class counting_index final : public search_index {
+public:
+  explicit counting_index(std::vector<std::size_t>& sizes) : sizes_(sizes) {}
+  std::vector<outcome> apply(std::span<const change> batch) override {
+    sizes_.push_back(batch.size());
+    return for_all(batch.size(), outcome::ok());
+  }
+  expected<std::vector<hit>> find(std::string_view, std::size_t) override { return {}; }
+  std::string describe() const override { return "a test"; }
+
+private:
+  std::vector<std::size_t>& sizes_;
+};
+
 } // namespace
+
+TEST_CASE("indexer: the events of one batch are one request to the index") {
+  std::vector<std::size_t> sizes;
+  auto desk = std::make_shared<index_desk>(std::make_unique<counting_index>(sizes), 1h);
+  testing::bus bus;
+  REQUIRE(bus.subscribe("lesson.>", "search-indexer",
+                        [desk] { return std::make_unique<indexer>(desk); }));
+  bus.hold(true);
+  for (int i = 0; i < 20; ++i)
+    REQUIRE(bus.publish<LessonPublished>(
+        [&](auto lesson) { lesson.setLessonId("lesson-" + std::to_string(i)); }));
+  bus.hold(false);
+  bus.run();
+  // The first was handed out before there were others.
+  CHECK(sizes == std::vector<std::size_t>{1, 19});
+  CHECK(bus.handled("search-indexer") == 20);
+}
 
 TEST_CASE("indexer: published, updated and withdrawn lessons of one batch end as they should") {
   indexing at;
