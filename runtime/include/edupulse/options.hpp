@@ -30,8 +30,6 @@ struct node_options {
   std::size_t max_event_bytes = 1u << 20;
   /// Dead letters kept in memory when there is no data directory; the oldest make room, counted.
   std::size_t dead_letters_max = 10000;
-  /// Threads that stuck handlers may keep before their scope is not started again.
-  std::size_t stuck_threads_max = 16;
   /// Decisions are logged one per line, to standard error unless a sink is given.
   log_level log = log_level::warning;
   std::function<void(log_level, std::string_view)> log_sink{};
