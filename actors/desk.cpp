@@ -17,6 +17,11 @@ void desk::show(const input& what, time_point now) {
 }
 
 void desk::on_contents(inbox::contents& what, time_point now) {
+  // Events first: what a handler published is owed before its own event is concluded.
+  for (auto& events : what.events) {
+    show(inputs::events{*events}, now);
+    core_.on_events(events, now, effects_);
+  }
   for (auto& work : what.reports) {
     show(inputs::report{*work}, now);
     core_.on_report(work, now, effects_);
@@ -25,10 +30,6 @@ void desk::on_contents(inbox::contents& what, time_point now) {
     show(inputs::completed{done.subscription, done.seq, done.what}, now);
     core_.on_completion(done.subscription, done.seq, done.attempt, std::move(done.what), now,
                         effects_);
-  }
-  for (auto& events : what.events) {
-    show(inputs::events{*events}, now);
-    core_.on_events(events, now, effects_);
   }
   carry_out(now);
 }

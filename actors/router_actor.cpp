@@ -89,6 +89,7 @@ void router_state::settle_later() {
 
 void router_state::run(const errand& what) {
   runtime_thread_mark mark(runtime_role::router);
+  turn(); // what was left before this was asked comes first: a drain must not overlook it
   what.run(*desk);
   settle_later();
   turn();
