@@ -25,6 +25,14 @@ struct chunk_entry {
   std::uint32_t footprint;
   bool special; ///< tracked, expiring or best effort: needs a look of its own
 };
+inline chunk_entry make_entry(envelope_ptr&& event) noexcept {
+  const auto& what = *event;
+  const bool special = what.tracked_by() != nullptr || what.expires_at() != time_point::max() ||
+                       what.level() == delivery_level::best_effort;
+  const auto hash = what.topic_hash();
+  const auto footprint = static_cast<std::uint32_t>(what.footprint());
+  return {std::move(event), hash, footprint, special};
+}
 
 /// At most this many events in a chunk and in a batch.
 inline constexpr std::uint32_t max_batch = 256;

@@ -85,12 +85,17 @@ bool delivery::admit(const chunk_entry& entry, time_point now, effect_list& out)
   }
   switch (how_.options.overload) {
   case overload_policy::drop_newest:
-    lose(event, drop_reason::drop_newest, out);
+    drop(event, drop_reason::drop_newest, out);
     return false;
   case overload_policy::drop_oldest:
     if (drop_oldest(out))
       return true;
-    lose(event, drop_reason::drop_oldest, out); // all that is owed is with the handler already
+    drop(event, drop_reason::drop_oldest, out); // all that is owed is with the handler already
+    return false;
+  case overload_policy::latest_per_key:
+    if (keep_latest(out))
+      return true;
+    drop(event, drop_reason::drop_oldest, out);
     return false;
   case overload_policy::wait:
   case overload_policy::strict:
@@ -98,7 +103,7 @@ bool delivery::admit(const chunk_entry& entry, time_point now, effect_list& out)
   }
   // Admitted before the gate was seen closed. The inbox bounds how many those can be.
   if (event.level() == delivery_level::best_effort) {
-    lose(event, drop_reason::best_effort_full, out);
+    drop(event, drop_reason::best_effort_full, out);
     return false;
   }
   return true;
@@ -113,7 +118,7 @@ bool delivery::drop_oldest(effect_list& out) {
     return false;
   auto& front = waiting_.front();
   const auto& oldest = front.events->entries[front.begin];
-  lose(*oldest.event, drop_reason::drop_oldest, out);
+  drop(*oldest.event, drop_reason::drop_oldest, out);
   --waiting_events_;
   ++front.begin;
   ++front.first_seq;
@@ -131,19 +136,67 @@ void delivery::lose(const envelope& event, drop_reason why, effect_list& out) {
     out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, fate::dropped});
 }
 
+/// Makes enough room at once that the next search for superseded events is hundreds of events away.
+/// False when all that is owed is with the handler already.
+bool delivery::keep_latest(effect_list& out) {
+  drop_superseded(out);
+  while (!has_room() && drop_oldest(out)) {
+  }
+  return !full();
+}
+
+void delivery::drop_superseded(effect_list& out) {
+  std::unordered_map<std::uint64_t, const envelope*> newest;
+  for (const auto& part : waiting_)
+    for (auto i = part.begin; i < part.end; ++i)
+      newest[part.events->entries[i].event->key_hash()] = &*part.events->entries[i].event;
+  std::deque<slice> kept;
+  waiting_events_ = 0;
+  for (const auto& part : std::exchange(waiting_, {}))
+    for (auto i = part.begin; i < part.end; ++i) {
+      const auto& event = *part.events->entries[i].event;
+      if (event.key_hash() != 0 && newest.at(event.key_hash()) != &event) {
+        drop(event, drop_reason::superseded, out);
+        continue;
+      }
+      ++waiting_events_;
+      const auto seq = part.first_seq + i - part.begin;
+      auto* last = kept.empty() ? nullptr : &kept.back();
+      if (last != nullptr && last->events == part.events && last->end == i &&
+          last->first_seq + last->size() == seq)
+        ++last->end;
+      else
+        kept.push_back({part.events, i, i + 1, seq});
+    }
+  waiting_ = std::move(kept);
+}
+
+bool delivery::has_room() const noexcept {
+  return owed_events_ <= how_.options.backlog_events / 16 * 15 &&
+         owed_bytes_ <= how_.options.backlog_bytes / 16 * 15;
+}
+
+/// Lost to the overload policy.
+void delivery::drop(const envelope& event, drop_reason why, effect_list& out) {
+  if (!std::exchange(dropping_, true))
+    out.emplace_back(effects::dropping{how_.index, to_string(why)});
+  lose(event, why, out);
+}
+
 bool delivery::full() const noexcept {
   return owed_events_ > how_.options.backlog_events || owed_bytes_ > how_.options.backlog_bytes;
 }
 
 void delivery::update_gate(effect_list& out) {
-  const auto policy = how_.options.overload;
-  if (policy == overload_policy::drop_newest || policy == overload_policy::drop_oldest)
-    return;
   const bool is_full =
       owed_events_ >= how_.options.backlog_events || owed_bytes_ >= how_.options.backlog_bytes;
-  const bool has_room = owed_events_ <= how_.options.backlog_events / 16 * 15 &&
-                        owed_bytes_ <= how_.options.backlog_bytes / 16 * 15;
-  if (stalled_ || removed_ || (gate_closed_ && has_room)) {
+  const bool roomy = has_room();
+  if (roomy)
+    dropping_ = false;
+  const auto policy = how_.options.overload;
+  if (policy != overload_policy::wait && policy != overload_policy::strict)
+    return;
+  if (stalled_ || removed_ || (gate_closed_ && roomy)) {
     if (std::exchange(gate_closed_, false))
       out.emplace_back(effects::gate{how_.index, false});
   } else if (is_full && !gate_closed_) {
@@ -317,9 +370,9 @@ std::size_t delivery::in_flight() const noexcept {
   return count;
 }
 
-bool delivery::call_running() const noexcept {
-  return std::any_of(lanes_.begin(), lanes_.end(),
-                     [](const lane_state& lane) { return !lane.in_flight.empty(); });
+bool delivery::call_running(std::uint32_t at) const noexcept {
+  const auto& lane = lanes_[at];
+  return !lane.in_flight.empty() && lane.in_flight.front()->progress().running;
 }
 
 void delivery::check() const {

@@ -67,7 +67,6 @@ public:
   void lane_stopping(std::uint32_t lane) { lanes_[lane].up = false; }
   /// Lanes whose handler has been at one event longer than the time limit.
   std::vector<std::uint32_t> stuck_lanes(time_point now) const;
-  std::uint32_t lane_generation(std::uint32_t lane) const { return lanes_[lane].generation; }
   std::uint32_t lanes() const noexcept { return static_cast<std::uint32_t>(lanes_.size()); }
   bool lane_is_up(std::uint32_t lane) const { return lanes_[lane].up; }
 
@@ -82,7 +81,8 @@ public:
   bool removed() const noexcept { return removed_; }
   /// Nothing is owed.
   bool idle() const noexcept { return owed_events_ == 0; }
-  bool call_running() const noexcept;
+  /// The handler of `lane` is in the middle of an event.
+  bool call_running(std::uint32_t lane) const noexcept;
 
   // -- reading ----------------------------------------------------------------------
   std::optional<time_point> deadline() const;
@@ -137,6 +137,10 @@ private:
   void update_gate(effect_list& out);
   bool full() const noexcept;
   bool drop_oldest(effect_list& out);
+  bool keep_latest(effect_list& out);
+  void drop_superseded(effect_list& out);
+  bool has_room() const noexcept;
+  void drop(const envelope& event, drop_reason why, effect_list& out);
   bool waits_in_quarantine() const noexcept;
   duration check_interval() const noexcept;
 
@@ -225,6 +229,7 @@ private:
   drop_reason removed_why_ = drop_reason::unsubscribed;
   bool gate_closed_ = false;
   bool stalled_ = false;
+  bool dropping_ = false; ///< said once for each run of drops
   time_point last_progress_{};
   time_point last_wake_{};
   time_point next_check_ = time_point::max();

@@ -22,7 +22,8 @@ namespace effects {
 struct dispatch {
   batch_ptr work;
 };
-/// Make a handler actor. `fresh_thread`: its predecessor is stuck, and may hold a worker.
+/// Make a handler actor. `fresh_thread`: on a thread of its own, whatever its options say, since a
+/// call that does not return may hold the worker it would get.
 struct start_handler {
   std::uint32_t subscription;
   std::uint32_t lane;
@@ -101,10 +102,17 @@ struct recovered {
   std::uint32_t subscription;
   std::uint64_t missed;
 };
+/// The first of a run of events that its overload policy drops; the ledger counts them all.
 struct dropping {
   std::uint32_t subscription;
-  std::uint64_t events;
   std::string_view reason; ///< static storage
+};
+/// Calls that do not return hold every worker: `moved` handlers go on with threads of their own,
+/// `left` must wait for a worker.
+struct workers_held {
+  std::size_t workers;
+  std::size_t moved;
+  std::size_t left;
 };
 struct quarantined {
   std::string scope;
@@ -133,7 +141,8 @@ using effect =
                  effects::unsubscribed, effects::ended, effects::drained, effects::retrying,
                  effects::stepped_aside, effects::breaker_opened, effects::breaker_closed,
                  effects::stalled, effects::recovered, effects::dropping, effects::quarantined,
-                 effects::resumed, effects::backing_off, effects::handler_down>;
+                 effects::resumed, effects::backing_off, effects::handler_down,
+                 effects::workers_held>;
 using effect_list = std::vector<effect>;
 
 } // namespace edupulse

@@ -7,6 +7,11 @@ namespace {
 using self_pointer = caf::stateful_actor<handler_state>*;
 
 void make_handler(self_pointer self, const std::shared_ptr<handler_setup>& setup) {
+  if (setup->control->revoked) { // given up on before it got a thread
+    setup->router = nullptr;
+    self->quit(caf::exit_reason::user_shutdown);
+    return;
+  }
   auto& state = caf_shim::state_of(self);
   state.life = std::make_unique<runner>(setup->around, setup->control);
   if (auto why = state.life->start()) {

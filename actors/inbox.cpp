@@ -67,14 +67,9 @@ void inbox::append(envelope_ptr&& event) {
     filling_ = std::make_shared<chunk>();
     filling_->entries.reserve(last_chunk_);
   }
-  const auto& what = *event;
-  const bool special = what.tracked_by() != nullptr || what.expires_at() != time_point::max() ||
-                       what.level() == delivery_level::best_effort;
-  const auto hash = what.topic_hash();
-  const auto footprint = static_cast<std::uint32_t>(what.footprint());
-  filling_->entries.push_back({std::move(event), hash, footprint, special});
+  filling_->entries.push_back(make_entry(std::move(event)));
   ++events_;
-  bytes_ += footprint;
+  bytes_ += filling_->entries.back().footprint;
   if (filling_->entries.size() == max_batch)
     filled_.push_back(std::exchange(filling_, nullptr));
 }

@@ -16,12 +16,13 @@ enum class drop_reason : std::uint8_t {
   shed_stalled,     ///< it made no progress for `stall_after`, and its backlog was full
   drop_newest,      ///< its backlog was full: the arriving event
   drop_oldest,      ///< its backlog was full: the one that had waited longest
+  superseded,       ///< its backlog was full, and a newer event of its key was waiting
   best_effort_full, ///< its backlog was full, and the event was published `best_effort`
   unsubscribed,     ///< it was waiting when the subscription ended
   stopped,          ///< it was waiting when the node stopped
   discarded,        ///< a dead letter that was thrown away, or pushed out by newer ones
 };
-inline constexpr std::size_t drop_reasons = 7;
+inline constexpr std::size_t drop_reasons = 8;
 
 std::string_view to_string(drop_reason why) noexcept;
 

@@ -30,13 +30,19 @@ enum class overload_policy : std::uint8_t {
   drop_newest,
   /// As above, but the oldest waiting event makes room.
   drop_oldest,
+  /// As above, but of the waiting events of one key only the newest stays; where that makes too
+  /// little room, the oldest make some. For events that say how things are, not what changed.
+  latest_per_key,
 };
 
 /// Where the handler's code runs.
 enum class execution_place : std::uint8_t {
   /// `own_thread` for classes that say `static constexpr bool blocks = true`, else `shared`.
   automatic,
-  /// On the node's worker threads. For code that computes and returns.
+  /// On the node's worker threads. For code that computes and returns: while it waits for
+  /// something,
+  /// one worker less serves everybody else. Once calls past their time limits hold all of them, the
+  /// other handlers are started anew on threads of their own.
   shared,
   /// On a thread of its own. For code that blocks: databases, HTTP, files.
   own_thread,

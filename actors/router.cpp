@@ -7,7 +7,7 @@
 
 namespace edupulse {
 
-router::router(settings how) : how_(std::move(how)) {}
+router::router(settings how) : how_(std::move(how)), stuck_(how_.stuck) {}
 
 router::slot* router::live(std::uint32_t which) {
   return which < slots_.size() ? slots_[which].get() : nullptr;
@@ -287,8 +287,7 @@ void router::carry_over(const std::string& subscription, const envelope& event) 
   }
 }
 
-// -- the end
-// ---------------------------------------------------------------------------------------
+// -- the end ----------------------------------------------------------------------------
 
 void router::drain(time_point now, effect_list& out) {
   draining_ = true;
@@ -306,8 +305,7 @@ void router::stop(time_point now, effect_list& out) {
   finish_turn(now, out);
 }
 
-// -- reading
-// -----------------------------------------------------------------------------------------
+// -- reading ----------------------------------------------------------------------------
 
 std::optional<time_point> router::next_deadline() const {
   auto next = supervision_.next_deadline();

@@ -10,13 +10,14 @@
 //     down --start_handler--> starting --started--> up --down--> down (supervision decides)
 //                                |                   |
 //                                +--failed--> down   +--stop_handler--> stopping --down--> down
-//                                                    +--stuck--> down at once, on a fresh thread
-//                                                    next
+//                                                    +--stuck--> down at once; the next start is on
+//                                                                a thread of its own
 
 #include "actors/delivery.hpp"
 #include "actors/effect.hpp"
 #include "actors/ledger.hpp"
 #include "actors/status.hpp"
+#include "actors/stuck_calls.hpp"
 #include "actors/subscriptions.hpp"
 #include "actors/supervision.hpp"
 #include <memory>
@@ -35,6 +36,7 @@ public:
     std::string node_name = "node";
     std::uint64_t seed = 1;
     std::int64_t wall_offset_ms = 0; ///< Unix milliseconds at `time_point{}`
+    stuck_calls::limits stuck{};
   };
   explicit router(settings how);
 
@@ -85,6 +87,7 @@ public:
   std::vector<subscription_status> status() const;
   ledger_view ledger_snapshot() const;
   std::size_t owed() const;
+  std::size_t stuck() const noexcept { return stuck_.size(); }
   /// Subscriptions whose filter matches.
   std::size_t count_matching(std::string_view topic);
   /// Also of subscriptions that have ended.
@@ -100,7 +103,8 @@ private:
     lane_phase phase = lane_phase::down;
     std::uint32_t generation = 0;
     std::optional<std::uint32_t> next_generation; ///< waits for the old one to be gone
-    bool fresh_thread = false;
+    bool fresh_thread = false;                    ///< of the next start
+    bool on_worker = false; ///< waits for one of the threads that all shared handlers share
   };
   struct slot {
     std::unique_ptr<delivery> owed;
@@ -130,12 +134,16 @@ private:
   void end_subscription(std::uint32_t which, drop_reason why, time_point now, effect_list& out);
   void lane_gone(place at, std::string_view why, time_point now, effect_list& out);
   void fence_stuck(std::uint32_t which, time_point now, effect_list& out);
+  void fence(place at, time_point now, effect_list& out);
+  void leave_workers(time_point now, effect_list& out);
+  void move_lane(place at, time_point now, supervision::effects& asked, effect_list& out);
   void finish_removal(std::uint32_t which, effect_list& out);
   std::string state_of(const slot& what) const;
 
   settings how_;
   subscriptions table_;
   supervision supervision_;
+  stuck_calls stuck_;
   ledger book_;
   std::vector<std::unique_ptr<slot>> slots_;
   std::unordered_map<std::string, std::uint32_t> names_;

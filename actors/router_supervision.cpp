@@ -38,11 +38,12 @@ void router::start_lane(place at, std::uint32_t generation, effect_list& out) {
     what.next_generation = generation;
     return;
   }
+  const bool own = std::exchange(what.fresh_thread, false) || stuck_.hold_all_workers();
   what.phase = lane_phase::starting;
   what.generation = generation;
+  what.on_worker = !own && options(at.which).execution == execution_place::shared;
   what.next_generation.reset();
-  out.emplace_back(effects::start_handler{at.which, at.lane, generation,
-                                          std::exchange(what.fresh_thread, false)});
+  out.emplace_back(effects::start_handler{at.which, at.lane, generation, own});
 }
 
 void router::stop_lane(place at, std::uint32_t generation, time_point, effect_list& out) {
@@ -73,6 +74,8 @@ void router::on_handler_up(std::uint32_t which, std::uint32_t at, std::uint32_t 
 
 void router::on_handler_down(std::uint32_t which, std::uint32_t at, std::uint32_t generation,
                              exit_kind how, std::string why, time_point now, effect_list& out) {
+  if (stuck_.remove(which, at, generation))
+    return; // given up on long ago
   auto* what = live(which);
   if (what == nullptr || what->lanes[at].generation != generation ||
       what->lanes[at].phase == lane_phase::down)
@@ -93,29 +96,77 @@ void router::on_handler_down(std::uint32_t which, std::uint32_t at, std::uint32_
   finish_turn(now, out);
 }
 
+// -- calls that do not return -----------------------------------------------------------------
+
 /// Handlers past their time limit: their generation is revoked, and nobody waits for them.
 void router::fence_stuck(std::uint32_t which, time_point now, effect_list& out) {
-  auto& what = *slots_[which];
-  for (const auto at : what.owed->stuck_lanes(now)) {
-    auto& one = what.lanes[at];
-    if (one.phase != lane_phase::up && one.phase != lane_phase::stopping)
-      continue;
-    const bool was_stopping = one.phase == lane_phase::stopping;
-    one.phase = lane_phase::down;
-    one.fresh_thread = true;
-    const auto generation = one.generation;
-    out.emplace_back(effects::stop_handler{which, at, generation, true});
-    const bool productive =
-        what.owed->lane_down(at, "it was at one event longer than its time limit", now, out);
-    if (was_stopping) {
-      if (one.next_generation)
-        start_lane({which, at}, *one.next_generation, out);
-      continue;
-    }
-    supervision::effects asked;
+  const auto late = slots_[which]->owed->stuck_lanes(now);
+  for (const auto at : late)
+    fence({which, at}, now, out);
+  if (!late.empty() && stuck_.hold_all_workers())
+    leave_workers(now, out);
+}
+
+void router::fence(place at, time_point now, effect_list& out) {
+  auto& one = slots_[at.which]->lanes[at.lane];
+  if (one.phase != lane_phase::up && one.phase != lane_phase::stopping)
+    return;
+  const bool was_stopping = one.phase == lane_phase::stopping;
+  one.phase = lane_phase::down;
+  one.fresh_thread = true;
+  const auto generation = one.generation;
+  stuck_.add(at.which, at.lane, generation, one.on_worker);
+  out.emplace_back(effects::stop_handler{at.which, at.lane, generation, true});
+  const bool productive = slots_[at.which]->owed->lane_down(
+      at.lane, "it was at one event longer than its time limit", now, out);
+  supervision::effects asked;
+  if (stuck_.too_many())
+    supervision_.hold(one.child,
+                      std::to_string(stuck_.size()) + " calls on this node have not returned, " +
+                          std::to_string(stuck_.bounds().most) + " allowed (stuck_calls_max)",
+                      asked);
+  else if (!was_stopping)
     supervision_.on_exit(one.child, generation, exit_kind::hang, productive, now, asked);
-    follow(std::move(asked), now, out);
-  }
+  else if (one.next_generation)
+    start_lane(at, *one.next_generation, out);
+  follow(std::move(asked), now, out);
+}
+
+/// Every worker is held by a call that does not return. What waits for a worker goes on with
+/// threads of its own; those that have something to do first, and not more than `most_moved`.
+void router::leave_workers(time_point now, effect_list& out) {
+  constexpr std::size_t most_moved = 256;
+  std::vector<place> waiting;
+  for (const bool idle : {false, true})
+    for (std::uint32_t which = 0; which < slots_.size(); ++which)
+      for (std::uint32_t at = 0; slots_[which] && at < slots_[which]->lanes.size(); ++at)
+        if (slots_[which]->lanes[at].on_worker && slots_[which]->owed->idle() == idle &&
+            slots_[which]->lanes[at].phase != lane_phase::down &&
+            !slots_[which]->owed->call_running(at))
+          waiting.push_back({which, at});
+  const auto moved = std::min(waiting.size(), most_moved);
+  if (waiting.empty())
+    return;
+  out.emplace_back(effects::workers_held{stuck_.bounds().workers, moved, waiting.size() - moved});
+  supervision::effects asked;
+  for (std::size_t i = 0; i < moved; ++i)
+    move_lane(waiting[i], now, asked, out);
+  follow(std::move(asked), now, out);
+}
+
+/// Not waited for: it ends unseen when it gets a worker at last.
+void router::move_lane(place at, time_point now, supervision::effects& asked, effect_list& out) {
+  auto& one = slots_[at.which]->lanes[at.lane];
+  const bool was_stopping = one.phase == lane_phase::stopping;
+  one.phase = lane_phase::down;
+  one.fresh_thread = true;
+  out.emplace_back(effects::stop_handler{at.which, at.lane, one.generation, false});
+  slots_[at.which]->owed->lane_down(at.lane, "it was moved to a thread of its own", now, out);
+  touch(at.which);
+  if (!was_stopping)
+    supervision_.renew(one.child, now, asked);
+  else if (one.next_generation)
+    start_lane(at, *one.next_generation, out);
 }
 
 void router::quarantine(supervision::scope_id scope, bool on, time_point now, effect_list& out) {

@@ -176,7 +176,12 @@ void supervision::on_exit(child_id who, std::uint32_t generation, exit_kind why,
   if (unproductive) {
     ++home.counts.unproductive;
     if (intensity_exceeded(home, now)) {
-      quarantine(failed.scope, who, why, out);
+      quarantine(failed.scope, who,
+                 std::to_string(home.counted.size()) + " unproductive restarts within " +
+                     milliseconds(home.options.period) + " ms, " +
+                     std::to_string(home.options.intensity) + " allowed; the last was '" +
+                     std::string(to_string(why)) + "'",
+                 out);
       return;
     }
   }
@@ -225,7 +230,7 @@ void supervision::stop_siblings(child_id failed, time_point until, effects& out)
   }
 }
 
-void supervision::quarantine(scope_id which, child_id who, exit_kind why, effects& out) {
+void supervision::quarantine(scope_id which, child_id who, std::string_view why, effects& out) {
   scope& where = scopes_[which];
   where.quarantined = true;
   ++where.counts.quarantines;
@@ -242,11 +247,15 @@ void supervision::quarantine(scope_id which, child_id who, exit_kind why, effect
     }
   }
   arm(which);
-  out.emplace_back(quarantined{
-      which, "scope '" + where.name + "': " + std::to_string(where.counted.size()) +
-                 " unproductive restarts within " + milliseconds(where.options.period) + " ms, " +
-                 std::to_string(where.options.intensity) + " allowed; the last was '" +
-                 std::string(to_string(why)) + "'. Resume the scope when the cause is mended"});
+  out.emplace_back(quarantined{which, "scope '" + where.name + "': " + std::string(why) +
+                                          ". Resume the scope when the cause is mended"});
+}
+
+void supervision::hold(child_id who, std::string_view why, effects& out) {
+  const auto at = children_.find(who);
+  if (at == children_.end() || scopes_[at->second.scope].quarantined)
+    return;
+  quarantine(at->second.scope, who, why, out);
 }
 
 /// Counts a restart. Timestamps exactly one period old still count, as in OTP.

@@ -116,6 +116,9 @@ public:
   void on_start_failed(child_id who, std::uint32_t generation, time_point now, effects& out) {
     on_exit(who, generation, exit_kind::failed_start, false, now, out);
   }
+  /// Quarantines the scope of a child whose actor is gone or given up on, whatever its restarts.
+  /// `why` is followed by how to go on.
+  void hold(child_id who, std::string_view why, effects& out);
   /// Ends a quarantine: forgets the counted restarts and back-offs, starts the children in order.
   /// In any other state it does nothing.
   void resume(scope_id which, time_point now, effects& out);
@@ -182,7 +185,7 @@ private:
   void start_child(child_id id, child& who, time_point now, effects& out);
   void stop_child(child_id id, child& who, child_state to, effects& out);
   bool intensity_exceeded(scope& where, time_point now);
-  void quarantine(scope_id which, child_id who, exit_kind why, effects& out);
+  void quarantine(scope_id which, child_id who, std::string_view why, effects& out);
   duration delay_before_restart(child& who, bool unproductive, time_point now);
   void stop_siblings(child_id failed, time_point until, effects& out);
   void restart(child_id failed, time_point until, time_point now, effects& out);

@@ -138,7 +138,7 @@ void describe(line& to, const effects::recovered& e) {
   to.word("recovered").about(e.subscription).field("missed", e.missed);
 }
 void describe(line& to, const effects::dropping& e) {
-  to.word("dropping").about(e.subscription).field("events", e.events).quoted("why", e.reason);
+  to.word("dropping").about(e.subscription).field("why", e.reason);
 }
 void describe(line& to, const effects::quarantined& e) {
   to.word("quarantined").word(escaped(e.scope)).quoted("why", e.why);
@@ -149,6 +149,10 @@ void describe(line& to, const effects::backing_off& e) {
 }
 void describe(line& to, const effects::handler_down& e) {
   to.word("handler_down").lane(e.subscription, e.lane, e.generation).quoted("why", e.why);
+}
+
+void describe(line& to, const effects::workers_held& e) {
+  to.word("workers_held").field("workers", e.workers).field("moved", e.moved).field("left", e.left);
 }
 
 void describe(line& to, const inputs::events& e) {
@@ -208,6 +212,7 @@ bool is_alarming(const effect& what) noexcept {
                         [](const effects::breaker_opened&) { return true; },
                         [](const effects::quarantined&) { return true; },
                         [](const effects::stop_handler& e) { return e.stuck; },
+                        [](const effects::workers_held&) { return true; },
                         [](const auto&) { return false; },
                     },
                     what);

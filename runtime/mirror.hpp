@@ -3,6 +3,7 @@
 // deferral of its outcome.
 
 #include "actors/handler.hpp"
+#include <edupulse/handler.hpp>
 #include <edupulse/transport.hpp>
 
 namespace edupulse {
@@ -24,5 +25,10 @@ private:
   transport_ptr to_;
   std::vector<outbound_event> gathered_; ///< at most a batch; what is dropped with it is retried
 };
+
+inline handler_recipe mirror_recipe(transport_ptr to) {
+  return {[to]() -> std::unique_ptr<handler> { return std::make_unique<mirror_handler>(to); },
+          false};
+}
 
 } // namespace edupulse

@@ -7,7 +7,6 @@
 #include "runtime/node_access.hpp"
 #include "runtime/node_impl.hpp"
 #include <edupulse/node.hpp>
-#include <random>
 
 namespace edupulse {
 
@@ -71,14 +70,9 @@ expected<void> check_node_options(const node_options& o) {
     return fail(errc::invalid_option, "option `max_event_bytes` is 1 KiB to 16 MiB");
   if (o.workers > 1024)
     return fail(errc::invalid_option, "option `workers` is at most 1024");
+  if (o.stuck_calls_max < 1 || o.stuck_calls_max > 4096)
+    return fail(errc::invalid_option, "option `stuck_calls_max` is 1 to 4096");
   return {};
-}
-
-node_id fresh_node_id() {
-  std::random_device chance;
-  auto draw = [&] { return (static_cast<std::uint64_t>(chance()) << 32) ^ chance(); };
-  const auto high = draw();
-  return make_node_id(high, draw());
 }
 
 } // namespace
@@ -86,7 +80,7 @@ node_id fresh_node_id() {
 expected<node> node_access::start(node_options options, caf::actor_system* given) {
   if (auto good = check_node_options(options); !good)
     return tl::unexpected<error>(good.error());
-  auto impl = std::make_shared<node_impl>(std::move(options), fresh_node_id());
+  auto impl = std::make_shared<node_impl>(std::move(options));
   if (auto good = impl->open(given); !good)
     return tl::unexpected<error>(good.error());
   return node(std::move(impl));
@@ -159,13 +153,6 @@ expected<void> node::ready(std::string_view topic, std::size_t n, duration deadl
 
 // -- mirrors ------------------------------------------------------------------------------------
 
-namespace {
-handler_recipe mirror_recipe(transport_ptr to) {
-  return {[to]() -> std::unique_ptr<handler> { return std::make_unique<mirror_handler>(to); },
-          false};
-}
-} // namespace
-
 expected<subscription> node::attach_mirror(std::string name, std::string_view filter,
                                            transport_ptr to) {
   subscription_options options;
@@ -207,11 +194,11 @@ expected<std::size_t> node::discard_all(std::string_view subscription) {
   return impl_->for_all_letters(std::string(subscription), &node_impl::discard);
 }
 
-// -- looking
-// ----------------------------------------------------------------------------------------
+// -- looking ----------------------------------------------------------------------------
 
 const std::string& node::name() const noexcept { return impl_->options().name; }
-const node_id& node::id() const noexcept { return impl_->id(); }
+const node_id& node::id() const noexcept { return impl_->identity().id; }
+std::uint64_t node::epoch() const noexcept { return impl_->identity().epoch; }
 ledger_view node::ledger() const { return impl_->ledger(); }
 std::vector<subscription_status> node::subscriptions() const {
   return impl_->ask([](desk& at) { return at.core().status(); });
@@ -220,8 +207,7 @@ std::vector<std::pair<std::string, std::uint64_t>> node::counters() const {
   return impl_->counters().snapshot();
 }
 
-// -- the end
-// ------------------------------------------------------------------------------------------
+// -- the end ----------------------------------------------------------------------------
 
 expected<void> node::drain(duration patience) { return impl_->drain(patience); }
 stop_report node::stop(duration patience) { return impl_->stop(patience); }

@@ -4,9 +4,11 @@
 #include "actors/caf.hpp"
 #include "actors/router_actor.hpp"
 #include "runtime/alarm.hpp"
+#include "runtime/identity.hpp"
 #include "runtime/keeper.hpp"
 #include "runtime/observers/counters.hpp"
 #include "runtime/observers/log.hpp"
+#include "runtime/stamper.hpp"
 #include <condition_variable>
 #include <edupulse/node.hpp>
 #include <future>
@@ -32,7 +34,7 @@ class node_impl final : public router_host,
                         public event_port,
                         public std::enable_shared_from_this<node_impl> {
 public:
-  node_impl(node_options options, node_id id);
+  explicit node_impl(node_options options);
   ~node_impl() override;
 
   /// `given`: an actor system of the application's, which must outlive the node.
@@ -84,7 +86,7 @@ public:
   time_point now() override { return std::chrono::steady_clock::now(); }
 
   const node_options& options() const noexcept { return options_; }
-  const node_id& id() const noexcept { return id_; }
+  const node_identity& identity() const noexcept { return identity_; }
   caf::actor_system& system() noexcept { return *system_; }
   std::vector<caf::actor> handler_actors(std::string_view subscription);
   keeper& letters() noexcept { return *keeper_; }
@@ -98,8 +100,8 @@ private:
   void close_down(bool somebody_is_stuck);
 
   const node_options options_;
-  const node_id id_;
-  event_id_source ids_;
+  node_identity identity_;
+  std::unique_ptr<stamper> stamper_;
   counters_observer counters_;
   std::unique_ptr<log_observer> log_;
   std::unique_ptr<keeper> keeper_;

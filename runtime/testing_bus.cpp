@@ -5,6 +5,7 @@
 #include "actors/runner.hpp"
 #include "actors/trace.hpp"
 #include "runtime/mirror.hpp"
+#include "runtime/stamper.hpp"
 #include <algorithm>
 #include <deque>
 #include <edupulse/testing.hpp>
@@ -77,7 +78,7 @@ constexpr time_point first_moment{std::chrono::hours(1)};
 class bus_impl final : public router_hands, public event_port, public observer {
 public:
   explicit bus_impl(bus::settings how)
-      : how_(std::move(how)), ids_(how_.seed),
+      : how_(std::move(how)), stamper_(how_.seed, {}, how_.max_event_bytes),
         desk_({how_.name, how_.seed,
                wall_at_start_ms - std::chrono::duration_cast<std::chrono::milliseconds>(
                                       first_moment.time_since_epoch())
@@ -128,15 +129,7 @@ public:
                               const std::function<void(capnp::AnyPointer::Builder)>& fill,
                               std::string_view subject, std::string_view key,
                               metadata meta) override {
-    envelope_writer writer(type);
-    fill(writer.payload());
-    std::string own_key;
-    if (key.empty() && type.key_of != nullptr) {
-      own_key = type.key_of(writer.payload().asReader());
-      key = own_key;
-    }
-    return writer.finish({ids_.next(wall_ms()), {}, wall_ms(), subject, key, meta},
-                         how_.max_event_bytes);
+    return stamper_.make(type, fill, subject, key, meta, wall_ms());
   }
   expected<void> may_publish(const envelope& event) override {
     for (const auto which : gates_)
@@ -240,7 +233,7 @@ public:
   };
 
   const bus::settings how_;
-  event_id_source ids_;
+  stamper stamper_;
   time_point now_ = first_moment;
   desk desk_;
   bool held_ = false;
@@ -279,14 +272,8 @@ private:
     if (arrived_.empty())
       return nullptr;
     auto events = std::make_shared<chunk>();
-    for (auto& event : std::exchange(arrived_, {})) {
-      const bool special = event->tracked_by() != nullptr ||
-                           event->expires_at() != time_point::max() ||
-                           event->level() == delivery_level::best_effort;
-      const auto hash = event->topic_hash();
-      const auto size = static_cast<std::uint32_t>(event->footprint());
-      events->entries.push_back({std::move(event), hash, size, special});
-    }
+    for (auto& event : std::exchange(arrived_, {}))
+      events->entries.push_back(make_entry(std::move(event)));
     return events;
   }
 };
@@ -299,27 +286,14 @@ bus::~bus() = default;
 
 expected<receipt> bus::finish_publish(envelope_writer& writer, std::string_view key,
                                       const publish_options& options) {
-  std::vector<std::pair<std::string_view, std::string_view>> meta(options.meta.begin(),
-                                                                  options.meta.end());
-  const auto wall = impl_->wall_ms();
-  auto made = writer.finish({impl_->ids_.next(wall), {}, wall, options.subject, key, meta},
-                            impl_->how_.max_event_bytes);
+  const auto expires =
+      options.expires_in > duration::zero() ? impl_->now_ + options.expires_in : time_point::max();
+  auto made = impl_->stamper_.publish(writer, key, options, impl_->wall_ms(), expires);
   if (!made)
     return tl::unexpected<error>(made.error());
-  auto event = std::move(*made);
-  receipt_tracker* tracked = options.track ? new receipt_tracker : nullptr;
-  if (tracked != nullptr)
-    tracked->retain();
-  receipt given(event->id(), tracked);
-  envelope_writer::set_travel(
-      event, options.level,
-      options.expires_in > duration::zero() ? impl_->now_ + options.expires_in : time_point::max(),
-      tracked, tracked != nullptr ? receipt_tracker::release_tracker : nullptr);
-  if (auto good = impl_->may_publish(*event); !good)
+  if (auto good = publish(std::move(made->event)); !good)
     return tl::unexpected<error>(good.error());
-  impl_->arrive(std::move(event));
-  impl_->run();
-  return given;
+  return std::move(made->given);
 }
 
 expected<void> bus::publish(envelope_ptr event) {
@@ -382,16 +356,9 @@ expected<void> bus::resume(std::string_view name) {
   return about(*impl_, "resume", name, &router::resume);
 }
 
-namespace {
-handler_recipe to_transport(transport_ptr to) {
-  return {[to]() -> std::unique_ptr<handler> { return std::make_unique<mirror_handler>(to); },
-          false};
-}
-} // namespace
-
 expected<void> bus::attach_mirror(std::string name, std::string_view filter, transport_ptr to,
                                   subscription_options options) {
-  return add(std::move(name), topic_filter::parse(filter), to_transport(std::move(to)),
+  return add(std::move(name), topic_filter::parse(filter), mirror_recipe(std::move(to)),
              std::move(options));
 }
 
@@ -400,7 +367,7 @@ expected<void> bus::swap_mirror(std::string_view name, transport_ptr to) {
   if (!which)
     return fail(errc::not_found, "there is no mirror named '" + std::string(name) + "'");
   auto fresh = std::make_shared<runner_surroundings>(*impl_->around_.at(*which));
-  fresh->make = impl_->with_faults(std::string(name), to_transport(std::move(to))).make;
+  fresh->make = impl_->with_faults(std::string(name), mirror_recipe(std::move(to))).make;
   impl_->around_[*which] = std::move(fresh);
   return about(*impl_, "restart", name, &router::restart_handlers);
 }

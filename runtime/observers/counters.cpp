@@ -24,11 +24,12 @@ constexpr std::string_view effect_names[] = {"batches.dispatched",
                                              "breakers.closed",
                                              "subscriptions.stalled",
                                              "subscriptions.recovered",
-                                             "events.dropping",
+                                             "subscriptions.dropping",
                                              "scopes.quarantined",
                                              "scopes.resumed",
                                              "restarts.backed_off",
-                                             "handlers.ended"};
+                                             "handlers.ended",
+                                             "workers.held"};
 static_assert(std::size(input_names) == std::variant_size_v<input>);
 static_assert(std::size(effect_names) == std::variant_size_v<effect>);
 } // namespace

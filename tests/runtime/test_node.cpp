@@ -56,6 +56,16 @@ struct temporary_directory {
   std::filesystem::path path;
 };
 
+/// Its first call of all lives does not return before `release` opens.
+struct blocking_once {
+  std::atomic<int>& inside;
+  latch& release;
+  void handle(LessonPublished::Reader) {
+    if (inside.fetch_add(1) < 2)
+      release.wait();
+  }
+};
+
 } // namespace
 
 TEST_CASE("G2: everything published from many threads is handled by every subscription, and the "
@@ -146,6 +156,65 @@ TEST_CASE("G11: a handler that never returns is fenced and replaced, and its nei
   CHECK(at.ledger().of_subscription("stuck").handled == 10);
   CHECK(at.ledger().of_subscription("stuck").crashes == 1);
   release.open();
+}
+
+TEST_CASE("G11: when calls that never return hold every worker, the other handlers still go on") {
+  latch release;
+  std::atomic<int> inside{0};
+  std::atomic<int> made{0};
+  std::atomic<int> others{0};
+  auto at = node::start({.workers = 2, .log = log_level::off}).value();
+  subscription_options options;
+  options.time_limit = 50ms;
+  options.retry.first = 1ms;
+  for (const char* name : {"other-1", "other-2", "other-3"})
+    REQUIRE(at.subscribe<StudentEnrolled>(name, [&](auto) { ++others; }));
+  for (const char* name : {"stuck-1", "stuck-2"})
+    REQUIRE(at.subscribe<LessonPublished>(
+        name,
+        [&] {
+          ++made;
+          return std::make_unique<blocking_once>(blocking_once{inside, release});
+        },
+        options));
+  REQUIRE(publish_lesson(at, "a"));
+  eventually([&] { return inside >= 2; }); // both workers are held now
+  for (int i = 0; i < 10; ++i)
+    REQUIRE(at.publish<StudentEnrolled>([](auto) {}));
+  REQUIRE(at.subscribe<StudentEnrolled>("late", [&](auto) { ++others; }));
+  REQUIRE(at.publish<StudentEnrolled>([](auto) {}));
+  REQUIRE(at.drain(60s));
+  CHECK(others == 34);
+  CHECK(made >= 4);
+  CHECK(at.ledger().balances());
+  release.open();
+}
+
+TEST_CASE("G11: one stuck call more than allowed quarantines its scope, and the node goes on") {
+  latch release;
+  std::atomic<int> calls{0};
+  std::atomic<int> others{0};
+  auto at = node::start({.stuck_calls_max = 2, .log = log_level::off}).value();
+  subscription_options options;
+  options.time_limit = 20ms;
+  options.retry.first = 1ms;
+  REQUIRE(at.subscribe<LessonPublished>(
+      "hangs",
+      [&](auto) {
+        ++calls;
+        release.wait();
+      },
+      options));
+  REQUIRE(at.subscribe<StudentEnrolled>("other", [&](auto) { ++others; }));
+  REQUIRE(publish_lesson(at, "a"));
+  eventually([&] { return state_of(at, "hangs") == "quarantined"; });
+  CHECK(calls == 3);
+  REQUIRE(at.publish<StudentEnrolled>([](auto) {}));
+  eventually([&] { return others == 1; });
+  release.open();
+  REQUIRE(at.find("hangs")->resume());
+  REQUIRE(at.drain(60s));
+  CHECK(at.ledger().of_subscription("hangs").handled == 1);
 }
 
 TEST_CASE("G11: a handler that blocks on a socket is fenced like any other") {

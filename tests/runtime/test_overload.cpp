@@ -102,6 +102,48 @@ TEST_CASE("G13: drop_newest and drop_oldest never hold a publisher, and count wh
   }
 }
 
+TEST_CASE("G13: latest_per_key keeps the newest event of each key, and counts what it supersedes") {
+  testing::bus bus;
+  journal seen;
+  REQUIRE(bus.subscribe<LessonPublished>("full", note_in(seen),
+                                         small(overload_policy::latest_per_key)));
+  REQUIRE(bus.pause("full"));
+  for (int i = 0; i < 200; ++i)
+    REQUIRE(publish_lesson(bus, "k" + std::to_string(i % 5), std::to_string(i)));
+  check_books(bus);
+  REQUIRE(bus.resume("full"));
+  bus.run();
+  for (int key = 0; key < 5; ++key) {
+    const auto titles = seen.of("k" + std::to_string(key));
+    REQUIRE_FALSE(titles.empty());
+    CHECK(titles.back() == std::to_string(195 + key));
+    CHECK(std::is_sorted(titles.begin(), titles.end(),
+                         [](const auto& a, const auto& b) { return std::stoi(a) < std::stoi(b); }));
+  }
+  const auto total = bus.ledger().total();
+  CHECK(seen.size() <= 16);
+  CHECK(total.dropped_for(drop_reason::superseded) == 200 - seen.size());
+  CHECK(total.dropped_in_all() == total.dropped_for(drop_reason::superseded));
+  check_books(bus);
+}
+
+TEST_CASE("G13: with latest_per_key and keys that never come again the oldest make room") {
+  testing::bus bus;
+  journal seen;
+  REQUIRE(bus.subscribe<LessonPublished>("full", note_in(seen),
+                                         small(overload_policy::latest_per_key)));
+  REQUIRE(bus.pause("full"));
+  for (int i = 0; i < 50; ++i)
+    REQUIRE(publish_lesson(bus, i % 2 ? "k" + std::to_string(i) : "", std::to_string(i)));
+  REQUIRE(bus.resume("full"));
+  bus.run();
+  CHECK(seen.size() <= 16);
+  CHECK(seen.size() >= 14);
+  CHECK(seen.all().back() == "k49:49");
+  CHECK(bus.ledger().total().dropped_for(drop_reason::drop_oldest) == 50 - seen.size());
+  check_books(bus);
+}
+
 TEST_CASE("best_effort never waits: what does not fit is dropped and counted") {
   testing::bus bus;
   REQUIRE(bus.subscribe<LessonPublished>(

@@ -12,11 +12,11 @@
 #include "actors/dead_letters.hpp"
 #include "actors/ledger_view.hpp"
 #include "actors/status.hpp"
-#include "actors/tracker.hpp"
 #include "schemas/topic.hpp"
 #include <edupulse/event.hpp>
 #include <edupulse/handler.hpp>
 #include <edupulse/options.hpp>
+#include <edupulse/receipt.hpp>
 #include <edupulse/transport.hpp>
 #include <memory>
 #include <string>
@@ -26,39 +26,6 @@
 namespace edupulse {
 
 class node_impl;
-
-/// What `publish` gives back. Value; cheap; outlives the node.
-class receipt {
-public:
-  receipt() = default;
-  receipt(event_id id, receipt_tracker* tracked) noexcept : id_(id), tracked_(tracked) {}
-  receipt(const receipt& other) noexcept : receipt(other.id_, other.tracked_) {
-    if (tracked_ != nullptr)
-      tracked_->retain();
-  }
-  receipt(receipt&& other) noexcept
-      : id_(other.id_), tracked_(std::exchange(other.tracked_, nullptr)) {}
-  receipt& operator=(receipt other) noexcept {
-    std::swap(id_, other.id_);
-    std::swap(tracked_, other.tracked_);
-    return *this;
-  }
-  ~receipt() {
-    if (tracked_ != nullptr)
-      tracked_->release();
-  }
-
-  const event_id& id() const noexcept { return id_; }
-  /// Errors: `not_tracked`.
-  expected<receipt_status> status() const;
-  /// Waits until every matching subscription has concluded, whatever the conclusions. Errors:
-  /// `timed_out`, `not_tracked`, `refused` on a handler's thread.
-  expected<receipt_status> wait(duration patience) const;
-
-private:
-  event_id id_;
-  receipt_tracker* tracked_ = nullptr;
-};
 
 /// A subscription by name. Dropping the handle changes nothing.
 class subscription {
@@ -171,7 +138,10 @@ public:
 
   // -- looking ------------------------------------------------------------------------
   const std::string& name() const noexcept;
+  /// Kept in the data directory; without one, fresh at each start.
   const node_id& id() const noexcept;
+  /// Counts the starts of this id, from 1.
+  std::uint64_t epoch() const noexcept;
   ledger_view ledger() const;
   std::vector<subscription_status> subscriptions() const;
   /// Counters since the start, by name.

@@ -30,6 +30,10 @@ struct node_options {
   std::size_t max_event_bytes = 1u << 20;
   /// Dead letters kept in memory when there is no data directory; the oldest make room, counted.
   std::size_t dead_letters_max = 10000;
+  /// Calls past their time limit that have not returned; each keeps a thread. One more quarantines
+  /// its scope. Too small: one bad hour of a database quarantines what uses it. Too large: a
+  /// handler that always hangs costs that many threads.
+  std::size_t stuck_calls_max = 64;
   /// Decisions are logged one per line, to standard error unless a sink is given.
   log_level log = log_level::warning;
   std::function<void(log_level, std::string_view)> log_sink{};

@@ -1,0 +1,194 @@
+// What a node asks of its router: each command is an errand to the router's thread, awaited unless
+// it is asked for on that very thread.
+
+#include "runtime/completion_sink.hpp"
+#include "runtime/node_impl.hpp"
+
+namespace edupulse {
+
+expected<void> node_impl::command(std::string_view verb, std::string_view name,
+                                  expected<void> (router::*what)(std::uint32_t, time_point,
+                                                                 effect_list&)) {
+  return ask([this, verb = std::string(verb), name = std::string(name),
+              what](desk& at) -> expected<void> {
+    const auto which = at.core().find(name);
+    if (!which)
+      return fail(errc::not_found, "there is no subscription named '" + name + "' on this node");
+    const auto when = std::chrono::steady_clock::now();
+    return at.command(verb, name, when, [&](router& core, effect_list& out) {
+      return (core.*what)(*which, when, out);
+    });
+  });
+}
+
+expected<void> node_impl::subscribe(std::string name, topic_filter filter, handler_recipe recipe,
+                                    subscription_options options) {
+  if (options.execution == execution_place::automatic)
+    options.execution = recipe.blocks ? execution_place::own_thread : execution_place::shared;
+  if (auto good = check_options(options); !good)
+    return good;
+  auto around = std::make_shared<runner_surroundings>();
+  around->subscription = name;
+  around->order = options.order;
+  around->make = std::move(recipe.make);
+  around->port = this;
+  auto letters = letters_of(name);
+  if (!letters)
+    return tl::unexpected<error>(letters.error());
+  return ask([this, name, filter = std::move(filter), options = std::move(options), around,
+              letters = std::move(*letters)](desk& at) -> expected<void> {
+    const auto when = std::chrono::steady_clock::now();
+    return at.command("subscribe", name, when, [&](router& core, effect_list& out) {
+      // Effects are carried out after this returns, so the index is known in time.
+      auto added = core.subscribe(name, filter, options, when, out);
+      if (!added)
+        return expected<void>(tl::unexpected<error>(added.error()));
+      around->completions = std::make_shared<completion_sink>(mail_, *added);
+      for (const auto& letter : letters)
+        core.carry_over(name, *letter.event);
+      std::lock_guard guard(mutex_);
+      around_[*added] = around;
+      live_[name] = *added;
+      changed_.notify_all();
+      return expected<void>();
+    });
+  });
+}
+
+/// Letters of an earlier run, or of an earlier subscription of that name.
+expected<std::vector<dead_letter>> node_impl::letters_of(const std::string& name) {
+  std::vector<dead_letter> all;
+  if (on_router_thread())
+    return all; // the router does not wait for a disk
+  dead_letter_filter page;
+  page.subscription = name;
+  for (;;) {
+    auto some = keeper_->list(page);
+    if (!some)
+      return some;
+    if (some->empty())
+      return all;
+    page.after = some->back().id;
+    all.insert(all.end(), some->begin(), some->end());
+  }
+}
+
+expected<void> node_impl::unsubscribe(const std::string& name) {
+  auto begun = command("unsubscribe", name, &router::unsubscribe);
+  if (begun && !on_runtime_thread())
+    wait_unsubscribed(name);
+  return begun;
+}
+
+bool node_impl::has(std::string_view name) {
+  std::lock_guard guard(mutex_);
+  return live_.contains(name);
+}
+
+void node_impl::wait_unsubscribed(const std::string& name) {
+  std::unique_lock guard(mutex_);
+  changed_.wait(guard, [&] { return !live_.contains(name) || stopped_; });
+}
+
+expected<void> node_impl::replace(const std::string& name, handler_recipe recipe) {
+  {
+    std::lock_guard guard(mutex_);
+    const auto at = live_.find(name);
+    if (at == live_.end())
+      return fail(errc::not_found, "there is no subscription named '" + name + "' on this node");
+    auto fresh = std::make_shared<runner_surroundings>(*around_.at(at->second));
+    fresh->make = std::move(recipe.make);
+    around_[at->second] = std::move(fresh);
+  }
+  return command("restart", name, &router::restart_handlers);
+}
+
+expected<void> node_impl::redrive(std::uint64_t letter) {
+  auto taken = keeper_->take_for_redrive(letter);
+  if (!taken)
+    return tl::unexpected<error>(taken.error());
+  auto done = ask([taken = std::move(*taken)](desk& at) {
+    const auto when = std::chrono::steady_clock::now();
+    return at.command("redrive", taken.subscription, when, [&](router& core, effect_list& out) {
+      return core.redrive(taken, when, out);
+    });
+  });
+  if (!done)
+    keeper_->put_back(letter);
+  return done;
+}
+
+expected<void> node_impl::discard(std::uint64_t letter) {
+  auto gone = keeper_->discard(letter);
+  if (!gone)
+    return tl::unexpected<error>(gone.error());
+  forget(std::move(*gone));
+  return {};
+}
+
+/// The ledger moves it from dead to dropped. Begun here, done on the router's thread.
+void node_impl::forget(dead_letter&& letter) {
+  auto work = std::make_shared<errand>();
+  work->run = [gone = std::move(letter)](desk& at) {
+    const auto when = std::chrono::steady_clock::now();
+    at.command("discard", gone.subscription, when, [&](router& core, effect_list& out) {
+      core.on_discarded(gone.subscription, *gone.event, when, out);
+      return true;
+    });
+  };
+  bell_->send(std::move(work));
+}
+
+expected<std::size_t> node_impl::for_all_letters(const std::string& subscription,
+                                                 expected<void> (node_impl::*what)(std::uint64_t)) {
+  std::size_t done = 0;
+  for (std::uint64_t after = 0;;) {
+    dead_letter_filter page;
+    page.subscription = subscription;
+    page.after = after;
+    auto letters = keeper_->list(page);
+    if (!letters)
+      return tl::unexpected<error>(letters.error());
+    if (letters->empty())
+      return done;
+    for (const auto& letter : *letters) {
+      const auto good = (this->*what)(letter.id);
+      const bool gone = !good && (good.error().code == errc::not_found ||
+                                  good.error().code == errc::refused); // under way already
+      if (!good && !gone)
+        return tl::unexpected<error>(good.error());
+      done += good.has_value();
+      after = letter.id;
+    }
+  }
+}
+
+expected<void> node_impl::ready(const std::string& topic, std::size_t n, duration patience) {
+  if (auto good = check_topic(topic); !good)
+    return good;
+  auto count = [&] { return ask([topic](desk& at) { return at.core().count_matching(topic); }); };
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    const auto there = count();
+    if (there >= n)
+      return {};
+    std::unique_lock guard(mutex_);
+    const auto seen = live_.size();
+    if (!changed_.wait_until(guard, deadline, [&] { return live_.size() != seen || stopped_; }))
+      return fail(errc::timed_out, std::to_string(there) + " of " + std::to_string(n) +
+                                       " subscriptions match '" + topic + "'");
+    if (stopped_)
+      return fail(errc::stopping, "the node has stopped");
+  }
+}
+
+ledger_view node_impl::ledger() {
+  {
+    std::lock_guard guard(mutex_);
+    if (stopped_)
+      return last_ledger_;
+  }
+  return ask([](desk& at) { return at.core().ledger_snapshot(); });
+}
+
+} // namespace edupulse

@@ -1,0 +1,185 @@
+// The router's core by itself: what it asks of its shell when handlers do not come back. What it
+// does with events is shown on the testing bus, in tests/runtime.
+
+#include "actors/router.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/events.hpp"
+
+using namespace edupulse;
+using namespace edupulse::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Plays the shell: brings handlers up as soon as they are started, and keeps what was asked.
+struct shell {
+  explicit shell(stuck_calls::limits stuck)
+      : core({.node_name = "test", .seed = 1, .wall_offset_ms = 0, .stuck = stuck}) {}
+
+  std::uint32_t subscribe(const std::string& name,
+                          execution_place where = execution_place::shared) {
+    subscription_options options;
+    options.time_limit = 1s;
+    options.execution = where;
+    const auto which = core.subscribe(name, *topic_filter::parse("lesson.*"), options, now, asked);
+    carry_out();
+    return which.value();
+  }
+  void publish(std::size_t n = 1) {
+    auto events = std::make_shared<chunk>();
+    for (std::size_t i = 0; i < n; ++i)
+      events->entries.push_back(make_entry(make_event()));
+    core.on_events(events, now, asked);
+    carry_out();
+  }
+  void advance(duration by) {
+    const auto until = now + by;
+    for (auto due = core.next_deadline(); due && *due <= until; due = core.next_deadline()) {
+      now = std::max(now, *due);
+      core.on_wake(now, asked);
+      carry_out();
+    }
+    now = until;
+  }
+  /// Its handler begins the event it was given last, and does not come back.
+  void hang(std::uint32_t which) { sent.at(which)->begin(0); }
+  /// The actor of a generation is gone.
+  void ended(std::uint32_t which, std::uint32_t generation) {
+    core.on_handler_down(which, 0, generation, exit_kind::shutdown, "gone", now, asked);
+    carry_out();
+  }
+  std::string state(std::uint32_t which) const { return core.status().at(which).state; }
+
+  void carry_out() {
+    while (!asked.empty()) {
+      for (auto& what : std::exchange(asked, {})) {
+        if (const auto* start = std::get_if<effects::start_handler>(&what)) {
+          starts[start->subscription].push_back(*start);
+          if (bring_up)
+            core.on_handler_up(start->subscription, start->lane, start->generation, now, asked);
+        } else if (const auto* work = std::get_if<effects::dispatch>(&what)) {
+          sent[work->work->subscription] = work->work;
+        } else if (const auto* held = std::get_if<effects::workers_held>(&what)) {
+          said.push_back(*held);
+        }
+      }
+    }
+    core.check();
+  }
+
+  time_point now{1h};
+  router core;
+  effect_list asked;
+  std::map<std::uint32_t, std::vector<effects::start_handler>> starts;
+  std::map<std::uint32_t, batch_ptr> sent;
+  std::vector<effects::workers_held> said;
+  bool bring_up = true;
+};
+
+} // namespace
+
+TEST_CASE("G11: one stuck call of two workers moves nobody else") {
+  shell at({.workers = 2, .most = 8});
+  const auto hangs = at.subscribe("hangs");
+  const auto other = at.subscribe("other");
+  at.publish();
+  at.hang(hangs);
+  at.advance(5s);
+  CHECK(at.core.stuck() == 1);
+  CHECK(at.said.empty());
+  CHECK(at.starts[other].size() == 1);
+  REQUIRE(at.starts[hangs].size() == 2);
+  CHECK(at.starts[hangs][1].fresh_thread);
+}
+
+TEST_CASE("G11: when stuck calls hold all workers, the handlers that wait for one are moved") {
+  shell at({.workers = 2, .most = 8});
+  const auto first = at.subscribe("first");
+  const auto second = at.subscribe("second");
+  const auto waits = at.subscribe("waits");
+  const auto runs = at.subscribe("runs"); // in the middle of an event: it has a worker
+  const auto own = at.subscribe("own", execution_place::own_thread);
+  at.publish(3);
+  at.hang(first);
+  at.hang(second);
+  at.sent.at(runs)->begin(1);
+  at.advance(900ms);
+  at.sent.at(runs)->begin(2);
+  at.advance(400ms);
+  CHECK(at.core.stuck() == 2);
+  REQUIRE(at.said.size() == 1);
+  CHECK(at.said[0].moved == 1);
+  CHECK(at.said[0].left == 0);
+  REQUIRE(at.starts[waits].size() == 2);
+  CHECK(at.starts[waits][1].fresh_thread);
+  CHECK(at.sent.at(waits)->generation == at.starts[waits][1].generation);
+  CHECK(at.sent.at(waits)->size() == 3); // nothing lost, nothing charged
+  CHECK(at.core.ledger_snapshot().of_subscription("waits").crashes == 0);
+  CHECK(at.starts[runs].size() == 1);
+  CHECK(at.starts[own].size() == 1);
+  const auto late = at.subscribe("late");
+  CHECK(at.starts[late].front().fresh_thread);
+}
+
+TEST_CASE("G11: handlers that had not even started when the workers were held are moved, too") {
+  shell at({.workers = 1, .most = 8});
+  const auto hangs = at.subscribe("hangs");
+  at.bring_up = false;
+  const auto unborn = at.subscribe("unborn");
+  at.bring_up = true;
+  at.publish();
+  at.hang(hangs);
+  at.advance(2s);
+  REQUIRE(at.starts[unborn].size() == 2);
+  CHECK(at.starts[unborn][1].fresh_thread);
+  CHECK(at.sent.at(unborn)->size() == 1);
+}
+
+TEST_CASE("G11: a call that comes back gives its worker back") {
+  shell at({.workers = 1, .most = 8});
+  const auto hangs = at.subscribe("hangs");
+  at.publish();
+  at.hang(hangs);
+  at.advance(2s);
+  CHECK(at.starts[at.subscribe("while held")].front().fresh_thread);
+  at.ended(hangs, at.starts[hangs][0].generation);
+  CHECK(at.core.stuck() == 0);
+  CHECK_FALSE(at.starts[at.subscribe("after")].front().fresh_thread);
+}
+
+TEST_CASE("G11: one stuck call more than allowed quarantines the scope it is in and no other") {
+  shell at({.workers = 0, .most = 2});
+  const auto hangs = at.subscribe("hangs");
+  const auto other = at.subscribe("other");
+  at.publish();
+  for (int i = 0; i < 3; ++i) {
+    at.hang(hangs);
+    at.advance(10s);
+  }
+  CHECK(at.core.stuck() == 3);
+  CHECK(at.starts[hangs].size() == 3);
+  CHECK(at.state(hangs) == "quarantined");
+  CHECK(at.state(other) == "running");
+  REQUIRE(at.core.resume(hangs, at.now, at.asked));
+  at.carry_out();
+  CHECK(at.starts[hangs].size() == 4);
+  CHECK(at.state(hangs) == "running");
+}
+
+TEST_CASE("G11: at most 256 handlers are moved at once, those that have something to do first") {
+  shell at({.workers = 1, .most = 8});
+  std::vector<std::uint32_t> idle;
+  for (int i = 0; i < 300; ++i)
+    idle.push_back(at.subscribe("idle-" + std::to_string(i)));
+  for (const auto which : idle)
+    REQUIRE(at.core.pause(which, at.now, at.asked));
+  const auto hangs = at.subscribe("hangs");
+  at.publish();
+  const auto busy = at.subscribe("busy");
+  at.hang(hangs);
+  at.advance(2s);
+  REQUIRE(at.said.size() == 1);
+  CHECK(at.said[0].moved == 256);
+  CHECK(at.said[0].left == 45);
+  CHECK(at.starts[busy].size() == 1);
+}
