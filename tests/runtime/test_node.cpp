@@ -25,7 +25,11 @@ node start_quiet(node_options options = {}) {
 class latch {
 public:
   void open() { promise_.set_value(); }
-  void wait() const { future_.wait(); }
+  /// Who waits may outlive the latch: a call that the node gave up on ends when it likes.
+  void wait() const {
+    const auto kept = future_;
+    kept.wait();
+  }
 
 private:
   std::promise<void> promise_;
