@@ -11,7 +11,9 @@ namespace edupulse {
 
 delivery::delivery(settings how, ledger& book, time_point now)
     : how_(std::move(how)), book_(book), chance_(how_.seed), lanes_(how_.options.concurrency),
-      breaker_(how_.options.retry), last_progress_(now) {}
+      breaker_(how_.options.retry), owed_({how_.options.overload, how_.options.backlog_events,
+                                           how_.options.backlog_bytes, how_.options.stall_after},
+                                          now) {}
 
 ledger::row& delivery::row_of(const envelope& event) {
   if (last_row_ == nullptr || event.topic_hash() != last_topic_) {
@@ -42,10 +44,9 @@ void delivery::offer(const chunk_ptr& from, std::uint32_t begin, std::uint32_t e
     if (entry.topic_hash != last_topic_ || last_row_ == nullptr)
       row_of(*entry.event);
     ++last_row_->published;
-    ++owed_events_;
-    owed_bytes_ += entry.footprint;
+    owed_.add(1, entry.footprint);
     const bool simple =
-        !removed_ && !stalled_ && !full() && (!quarantined_ || waits_in_quarantine());
+        !removed_ && !owed_.stalled() && !owed_.over() && (!quarantined_ || waits_in_quarantine());
     if (simple) {
       ++part.end;
       ++next_seq_;
@@ -60,8 +61,8 @@ void delivery::offer(const chunk_ptr& from, std::uint32_t begin, std::uint32_t e
     ++next_seq_;
   }
   keep();
-  if (next_check_ == time_point::max() && owed_events_ > 0) {
-    last_progress_ = now;
+  if (next_check_ == time_point::max() && !owed_.empty()) {
+    owed_.begin(now);
     next_check_ = now + check_interval();
   }
   update_gate(out);
@@ -78,8 +79,8 @@ bool delivery::admit(const chunk_entry& entry, time_point now, effect_list& out)
     give_up(entry.event, next_seq_, "its scope is quarantined", now, out);
     return false;
   }
-  if (stalled_) {
-    ++missed_while_stalled_;
+  if (owed_.stalled()) {
+    owed_.count_missed();
     lose(event, drop_reason::shed_stalled, out);
     return false;
   }
@@ -130,8 +131,7 @@ bool delivery::drop_oldest(effect_list& out) {
 void delivery::lose(const envelope& event, drop_reason why, effect_list& out) {
   ++row_of(event).dropped[static_cast<std::size_t>(why)];
   ++missed_;
-  --owed_events_;
-  owed_bytes_ -= event.footprint();
+  owed_.take(1, event.footprint());
   if (event.tracked_by() != nullptr)
     out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, fate::dropped});
 }
@@ -140,9 +140,9 @@ void delivery::lose(const envelope& event, drop_reason why, effect_list& out) {
 /// False when all that is owed is with the handler already.
 bool delivery::keep_latest(effect_list& out) {
   drop_superseded(out);
-  while (!has_room() && drop_oldest(out)) {
+  while (!owed_.has_room() && drop_oldest(out)) {
   }
-  return !full();
+  return !owed_.over();
 }
 
 void delivery::drop_superseded(effect_list& out) {
@@ -171,38 +171,16 @@ void delivery::drop_superseded(effect_list& out) {
   waiting_ = std::move(kept);
 }
 
-bool delivery::has_room() const noexcept {
-  return owed_events_ <= how_.options.backlog_events / 16 * 15 &&
-         owed_bytes_ <= how_.options.backlog_bytes / 16 * 15;
-}
-
 /// Lost to the overload policy.
 void delivery::drop(const envelope& event, drop_reason why, effect_list& out) {
-  if (!std::exchange(dropping_, true))
+  if (owed_.begins_dropping())
     out.emplace_back(effects::dropping{how_.index, to_string(why)});
   lose(event, why, out);
 }
 
-bool delivery::full() const noexcept {
-  return owed_events_ > how_.options.backlog_events || owed_bytes_ > how_.options.backlog_bytes;
-}
-
 void delivery::update_gate(effect_list& out) {
-  const bool is_full =
-      owed_events_ >= how_.options.backlog_events || owed_bytes_ >= how_.options.backlog_bytes;
-  const bool roomy = has_room();
-  if (roomy)
-    dropping_ = false;
-  const auto policy = how_.options.overload;
-  if (policy != overload_policy::wait && policy != overload_policy::strict)
-    return;
-  if (stalled_ || removed_ || (gate_closed_ && roomy)) {
-    if (std::exchange(gate_closed_, false))
-      out.emplace_back(effects::gate{how_.index, false});
-  } else if (is_full && !gate_closed_) {
-    gate_closed_ = true;
-    out.emplace_back(effects::gate{how_.index, true});
-  }
+  if (const auto closed = owed_.update_gate(removed_))
+    out.emplace_back(effects::gate{how_.index, *closed});
 }
 
 void delivery::redrive(dead_letter&& letter, time_point now, effect_list& out) {
@@ -211,8 +189,7 @@ void delivery::redrive(dead_letter&& letter, time_point now, effect_list& out) {
   auto& row = row_of(*event);
   if (row.dead > 0)
     --row.dead;
-  ++owed_events_;
-  owed_bytes_ += event->footprint();
+  owed_.add(1, event->footprint());
   trouble past;
   past.redriven = true;
   past.letter = letter.id;
@@ -287,8 +264,7 @@ void delivery::remove(drop_reason why, effect_list& out) {
   for (auto& lane : lanes_)
     for (const auto& item : std::exchange(lane.staged, {}))
       drop(item.seq, item.event);
-  if (std::exchange(gate_closed_, false))
-    out.emplace_back(effects::gate{how_.index, false});
+  update_gate(out);
 }
 
 // -- time ---------------------------------------------------------------------------------
@@ -308,7 +284,7 @@ void delivery::on_wake(time_point now, effect_list& out) {
   }
   if (now < next_check_)
     return;
-  next_check_ = owed_events_ > 0 ? now + check_interval() : time_point::max();
+  next_check_ = owed_.empty() ? time_point::max() : now + check_interval();
   expire_deferrals(now, out);
   for (auto& lane : lanes_) {
     const batch* front = lane.in_flight.empty() ? nullptr : lane.in_flight.front().get();
@@ -321,19 +297,15 @@ void delivery::on_wake(time_point now, effect_list& out) {
     lane.watched_mark = mark;
     lane.watched_since = now;
   }
-  const bool waits = how_.options.overload == overload_policy::wait;
-  if (waits && gate_closed_ && !stalled_ && now - last_progress_ >= how_.options.stall_after) {
-    stalled_ = true;
-    missed_while_stalled_ = 0;
+  if (owed_.notice_stall(now)) {
     out.emplace_back(effects::stalled{how_.index});
     update_gate(out);
   }
 }
 
 void delivery::note_progress(time_point now, effect_list& out) {
-  last_progress_ = now;
-  if (std::exchange(stalled_, false)) {
-    out.emplace_back(effects::recovered{how_.index, missed_while_stalled_});
+  if (const auto missed = owed_.note_progress(now)) {
+    out.emplace_back(effects::recovered{how_.index, *missed});
     update_gate(out);
   }
 }
@@ -382,8 +354,8 @@ void delivery::check() const {
     ++count;
     bytes += event.footprint();
   });
-  assert(count == owed_events_);
-  assert(bytes == owed_bytes_);
+  assert(count == owed_.events());
+  assert(bytes == owed_.bytes());
   for ([[maybe_unused]] const auto& lane : lanes_)
     assert(lane.in_flight_events <= how_.options.window);
   static_cast<void>(count);

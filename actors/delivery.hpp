@@ -13,6 +13,7 @@
 // The usual path costs a few nanoseconds an event: whole slices of a chunk are handed out and
 // concluded, and nothing is looked at one by one until something goes wrong.
 
+#include "actors/backlog.hpp"
 #include "actors/backoff.hpp"
 #include "actors/batch.hpp"
 #include "actors/blocked_keys.hpp"
@@ -80,16 +81,16 @@ public:
   void remove(drop_reason why, effect_list& out);
   bool removed() const noexcept { return removed_; }
   /// Nothing is owed.
-  bool idle() const noexcept { return owed_events_ == 0; }
+  bool idle() const noexcept { return owed_.empty(); }
   /// The handler of `lane` is in the middle of an event.
   bool call_running(std::uint32_t lane) const noexcept;
 
   // -- reading ----------------------------------------------------------------------
   std::optional<time_point> deadline() const;
-  std::size_t owed() const noexcept { return owed_events_; }
-  std::size_t owed_bytes() const noexcept { return owed_bytes_; }
+  std::size_t owed() const noexcept { return owed_.events(); }
+  std::size_t owed_bytes() const noexcept { return owed_.bytes(); }
   std::size_t in_flight() const noexcept;
-  bool is_stalled() const noexcept { return stalled_; }
+  bool is_stalled() const noexcept { return owed_.stalled(); }
   bool breaker_is_open() const noexcept { return !breaker_.closed(); }
   /// `f(event)` for every event owed: the ledger's independent count of what is pending.
   template <class F> void for_each_owed(F f) const;
@@ -135,11 +136,9 @@ private:
   bool admit(const chunk_entry& entry, time_point now, effect_list& out);
   void lose(const envelope& event, drop_reason why, effect_list& out);
   void update_gate(effect_list& out);
-  bool full() const noexcept;
   bool drop_oldest(effect_list& out);
   bool keep_latest(effect_list& out);
   void drop_superseded(effect_list& out);
-  bool has_room() const noexcept;
   void drop(const envelope& event, drop_reason why, effect_list& out);
   bool waits_in_quarantine() const noexcept;
   duration check_interval() const noexcept;
@@ -219,18 +218,12 @@ private:
   breaker breaker_;
 
   std::uint64_t next_seq_ = 1;
-  std::size_t owed_events_ = 0;
-  std::size_t owed_bytes_ = 0;
+  backlog owed_;
   std::uint64_t missed_ = 0; ///< since the last event handed out
-  std::uint64_t missed_while_stalled_ = 0;
   bool paused_ = false;
   bool quarantined_ = false;
   bool removed_ = false;
   drop_reason removed_why_ = drop_reason::unsubscribed;
-  bool gate_closed_ = false;
-  bool stalled_ = false;
-  bool dropping_ = false; ///< said once for each run of drops
-  time_point last_progress_{};
   time_point last_wake_{};
   time_point next_check_ = time_point::max();
   std::uint64_t last_topic_ = 0;

@@ -115,17 +115,18 @@ void delivery::conclude_range(const batch& work, std::uint32_t from, std::uint32
     }
     return;
   }
+  std::size_t bytes = 0;
   const auto* entries = work.fresh.events->entries.data() + work.fresh.begin;
   for (auto i = from; i < to; ++i) {
     const auto& entry = entries[i];
     if (entry.topic_hash != last_topic_ || last_row_ == nullptr)
       row_of(*entry.event);
     ++last_row_->handled;
-    owed_bytes_ -= entry.footprint;
+    bytes += entry.footprint;
     if (entry.special && entry.event->tracked_by() != nullptr)
       out.emplace_back(effects::settle{entry.event, how_.index, fate::handled});
   }
-  owed_events_ -= to - from;
+  owed_.take(to - from, bytes);
 }
 
 /// The end of one event here, whatever it was. What stood behind its key goes on.
@@ -137,8 +138,7 @@ void delivery::conclude(const envelope& event, std::uint64_t seq, fate how, effe
     ++row.dead;
   else if (how == fate::expired)
     ++row.expired;
-  --owed_events_;
-  owed_bytes_ -= event.footprint();
+  owed_.take(1, event.footprint());
   if (how != fate::dead)
     settle_letter(seq, how, out);
   trouble_.erase(seq);
