@@ -34,6 +34,8 @@ std::string_view to_string(errc code) noexcept {
     return "bad_json";
   case errc::io:
     return "io";
+  case errc::protocol:
+    return "protocol";
   case errc::refused:
     return "refused";
   }

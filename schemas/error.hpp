@@ -42,6 +42,8 @@ enum class errc : std::uint8_t {
   bad_json,
   /// The operating system, a file or a database said no.
   io,
+  /// A peer said something that the rules of the conversation do not allow. It is cut off.
+  protocol,
   /// Not allowed from where it was called, or not allowed at all.
   refused,
 };

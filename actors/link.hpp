@@ -1,0 +1,146 @@
+#pragma once
+// A link: the reliable, ordered, flow-controlled conversation with one start of one peer, over
+// connections that come and go. A session is a pair of them: bulk for events, control for all else,
+// so that an acknowledgement never waits behind a megabyte. They fail together.
+//
+//     down --session--> greeting --the peer's resume--> up --lost, cut--> down
+//
+// Two kinds of things must not be lost with a session, and each has numbers of its own. Events are
+// numbered for each destination; the receiver says at the start of a session from where on they are
+// missing. Control messages (conclusions, interest) are numbered in one line for the link; they are
+// kept until the peer has said that it has them, and said again in the next session.
+//
+// A core: what is to be written, delivered or cut is an effect. `flush` at the end of a turn.
+
+#include "actors/inbound.hpp"
+#include "actors/outbox.hpp"
+#include <deque>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace edupulse {
+
+// -- what travels on the control connection -------------------------------------------------
+
+/// The first message of each side in a session.
+struct link_resume {
+  std::uint64_t control_seen = 0; ///< numbered control messages that arrived, ever
+  std::vector<inbound::expectation> expected;
+};
+/// How far this side has read; sent now and then, and with anything else.
+struct link_taken {
+  std::uint64_t control = 0; ///< numbered control messages, ever
+  std::uint64_t frames = 0;  ///< frames of events, in this session
+};
+/// A numbered message: conclusions of events, or something the link only carries.
+struct link_numbered {
+  std::uint64_t number = 0;
+  std::variant<std::vector<ack_run>, std::vector<std::byte>> what;
+};
+
+namespace link_effects {
+
+struct send_events {
+  std::vector<outgoing_run> runs;
+};
+struct send_control {
+  std::variant<link_resume, link_taken, link_numbered> what;
+};
+/// Events for a subscription of this node; `events.first_seq` is the number of the first.
+struct deliver {
+  std::uint32_t subscription;
+  slice events;
+  std::uint64_t missed; ///< events it was not given just before
+};
+/// Something that the other side's owner put into `carry`.
+struct carried {
+  std::vector<std::byte> what;
+};
+/// Close both connections; a new session may follow.
+struct cut {
+  std::string why;
+};
+
+} // namespace link_effects
+
+using link_effect = std::variant<link_effects::send_events, link_effects::send_control,
+                                 link_effects::deliver, link_effects::carried, link_effects::cut>;
+
+/// One run of a received frame; `events` has one entry for each event of the run.
+struct incoming_run {
+  slice events;
+  std::vector<outgoing_run::target> targets;
+};
+
+class link {
+public:
+  struct settings {
+    outbox::limits frames{};
+    /// Frames handed to the wire and not written: what lies in user space is this many times
+    /// `frames.frame_bytes`.
+    std::uint32_t frames_in_hand = 2;
+    /// Conclusions are told at most this often, unless half a window waits for them.
+    duration ack_every = std::chrono::microseconds(500);
+    std::size_t acks_in_message = 512;
+    /// A peer that takes nothing for so long, though there is something to take, is cut.
+    duration cut_after = std::chrono::seconds(10);
+    /// Numbered control messages that the peer has not confirmed; one more cuts the session.
+    std::size_t kept_controls = 65'536;
+  };
+  using effects = std::vector<link_effect>;
+  explicit link(settings how) : how_(how), outbox_(how.frames) {}
+
+  // -- sessions -------------------------------------------------------------------------
+  void on_session(time_point now, effects& io);
+  void on_session_lost(time_point now);
+  bool is_up() const noexcept { return state_ == state::up; }
+
+  // -- from the wire; errors are `protocol`: cut the session ------------------------------------
+  expected<void> on_resume(const link_resume& what, time_point now, effect_list& out);
+  expected<void> on_taken(const link_taken& what, time_point now);
+  expected<void> on_numbered(link_numbered&& what, time_point now, effect_list& out, effects& io);
+  expected<void> on_events(std::vector<incoming_run>&& runs, effects& io);
+  /// A frame of events has left this process.
+  void on_written() noexcept { in_hand_ -= in_hand_ > 0; }
+
+  // -- from this node -----------------------------------------------------------------------
+  outbox& owed() noexcept { return outbox_; }
+  inbound& received() noexcept { return inbound_; }
+  void carry(std::vector<std::byte> what) { number(std::move(what)); }
+  /// Sends what may be sent. Call at the end of each turn, and after `on_written`.
+  void flush(time_point now, effect_list& out, effects& io);
+  void on_tick(time_point now, effect_list& out, effects& io);
+  std::optional<time_point> next_deadline() const;
+  void check() const { outbox_.check(); }
+
+private:
+  enum class state : std::uint8_t { down, greeting, up };
+
+  void number(decltype(link_numbered::what) what);
+  void send_controls(effects& io);
+  void confirm(std::uint64_t seen);
+  bool acks_are_due(time_point now) const;
+
+  settings how_;
+  outbox outbox_;
+  inbound inbound_;
+  state state_ = state::down;
+
+  std::deque<link_numbered> controls_; ///< not confirmed; from `sent_controls_` on not sent
+  std::size_t sent_controls_ = 0;
+  std::uint64_t next_control_ = 1;
+  std::uint64_t control_seen_ = 0;
+
+  std::uint32_t in_hand_ = 0;
+  std::uint64_t frames_sent_ = 0;  ///< in this session, like the four below
+  std::uint64_t frames_taken_ = 0; ///< by the peer
+  std::uint64_t frames_read_ = 0;  ///< from the peer
+  std::uint64_t frames_told_ = 0;  ///< to the peer, of those
+  std::uint64_t control_told_ = 0;
+  time_point last_taken_{}; ///< when the peer last moved, or had nothing to take
+  time_point last_acks_{};
+  time_point next_check_ = time_point::max();
+};
+
+} // namespace edupulse

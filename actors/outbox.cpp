@@ -1,0 +1,239 @@
+#include "actors/outbox.hpp"
+#include <algorithm>
+#include <cassert>
+
+namespace edupulse {
+
+namespace {
+
+std::size_t bytes_of(const slice& what) noexcept {
+  std::size_t sum = 0;
+  for (auto i = what.begin; i < what.end; ++i)
+    sum += what.events->entries[i].footprint;
+  return sum;
+}
+
+} // namespace
+
+// -- destinations -----------------------------------------------------------------------
+
+destination& outbox::open(destination::settings how, ledger& book, time_point now) {
+  const auto index = how.index;
+  const auto remote = how.remote;
+  all_.push_back(std::make_unique<destination>(std::move(how), book, now));
+  auto& opened = *all_.back();
+  opened.join(next_place_);
+  by_index_[index] = by_remote_[remote] = &opened;
+  return opened;
+}
+
+void outbox::close(std::uint32_t index, drop_reason why, effect_list& out) {
+  auto* which = find(index);
+  if (which == nullptr)
+    return;
+  let_fall_behind(*which);
+  which->remove(why, out);
+  by_remote_.erase(which->about().remote);
+  by_index_.erase(index);
+  std::erase_if(all_, [&](const auto& one) { return one.get() == which; });
+}
+
+destination* outbox::find(std::uint32_t index) {
+  const auto at = by_index_.find(index);
+  return at == by_index_.end() ? nullptr : at->second;
+}
+
+destination* outbox::find_remote(std::uint32_t remote) {
+  const auto at = by_remote_.find(remote);
+  return at == by_remote_.end() ? nullptr : at->second;
+}
+
+std::deque<slice> outbox::unsent_of(const destination& which) const {
+  std::deque<slice> unsent;
+  for (const auto& one : queue_)
+    if (which.in_step(one.place) && std::find(one.targets->begin(), one.targets->end(),
+                                              which.about().index) != one.targets->end())
+      unsent.push_back(one.events);
+  return unsent;
+}
+
+void outbox::let_fall_behind(destination& which) {
+  if (!which.behind())
+    which.fall_behind(unsent_of(which));
+}
+
+// -- events -------------------------------------------------------------------------------
+
+void outbox::offer(const slice& what,
+                   const std::shared_ptr<const std::vector<std::uint32_t>>& targets, time_point now,
+                   effect_list& out) {
+  const auto bytes = bytes_of(what);
+  bool shared = false;
+  for (const auto index : *targets) {
+    auto* to = find(index);
+    if (to == nullptr)
+      continue;
+    if (!to->behind() && !to->takes_all(what.size(), bytes))
+      let_fall_behind(*to);
+    shared = to->offer(what, bytes, now, out) || shared;
+  }
+  if (shared) {
+    queue_.push_back({what, targets, next_place_});
+    queued_bytes_ += bytes;
+  }
+  ++next_place_;
+}
+
+bool outbox::has_anything_to_send() const {
+  return !queue_.empty() ||
+         std::any_of(all_.begin(), all_.end(), [](const auto& one) { return one->has_own_work(); });
+}
+
+std::vector<outgoing_run> outbox::next_frame(time_point now, effect_list& out) {
+  std::vector<outgoing_run> runs;
+  std::size_t bytes = bounds_.frame_bytes;
+  std::size_t events = bounds_.frame_events;
+  // Those behind first, in turns: what they are owed is older, and their windows bound it.
+  for (std::size_t i = 0; i < all_.size() && bytes > 0 && events > 0; ++i) {
+    auto& one = *all_[(turn_ + i) % all_.size()];
+    if (one.behind())
+      take_own(one, runs, bytes, events, now, out);
+  }
+  ++turn_;
+  take_shared(runs, bytes, events, now, out);
+  return runs;
+}
+
+void outbox::take_own(destination& from, std::vector<outgoing_run>& into, std::size_t& bytes,
+                      std::size_t& events, time_point now, effect_list& out) {
+  slice part;
+  destination::ticket as;
+  while (bytes > 0 && events > 0 &&
+         from.next(static_cast<std::uint32_t>(events), bytes, part, as)) {
+    const outgoing_run::target to{from.about().remote, as.dseq, as.missed};
+    add_runs(part, {&to, 1}, now, into);
+    events -= part.size();
+    bytes -= std::min(bytes, bytes_of(part));
+  }
+  from.rejoin(next_place_);
+  static_cast<void>(out);
+}
+
+void outbox::take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, std::size_t& events,
+                         time_point now, effect_list& out) {
+  std::vector<outgoing_run::target> targets;
+  std::vector<destination*> ready;
+  while (!queue_.empty() && bytes > 0 && events > 0) {
+    auto& front = queue_.front();
+    auto count = static_cast<std::uint32_t>(std::min<std::size_t>(events, front.events.size()));
+    std::size_t size = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+      size += front.events.events->entries[front.events.begin + i].footprint;
+      if (size >= bytes)
+        count = i + 1;
+    }
+    ready.clear();
+    for (const auto index : *front.targets) {
+      auto* to = find(index);
+      if (to == nullptr || !to->in_step(front.place))
+        continue;
+      if (to->room_for(*front.events.events, front.events.begin, front.events.begin + count) <
+          count)
+        let_fall_behind(*to); // its window is full: the others do not wait for it
+      else
+        ready.push_back(to);
+    }
+    const auto begin = front.events.begin;
+    targets.clear();
+    for (auto* to : ready) {
+      const auto as = to->send(front.events.events, begin, begin + count);
+      targets.push_back({to->about().remote, as.dseq, as.missed});
+    }
+    if (!targets.empty()) {
+      add_runs({front.events.events, begin, begin + count, 0}, targets, now, into);
+      events -= count;
+      bytes -= std::min(bytes, size);
+    }
+    const auto gone = ready.empty() ? front.events.size() : count;
+    queued_bytes_ -= bytes_of({front.events.events, begin, begin + gone, 0});
+    front.events.begin += gone;
+    if (front.events.size() == 0)
+      queue_.pop_front();
+  }
+  static_cast<void>(out);
+}
+
+/// Events that expire or travel at another level than those around them are runs of their own.
+void outbox::add_runs(const slice& what, std::span<const outgoing_run::target> targets,
+                      time_point now, std::vector<outgoing_run>& into) const {
+  const auto& entries = what.events->entries;
+  for (auto begin = what.begin; begin < what.end;) {
+    const auto& event = *entries[begin].event;
+    auto end = begin + 1;
+    const bool plain = event.expires_at() == time_point::max();
+    while (plain && end < what.end && entries[end].event->level() == event.level() &&
+           entries[end].event->expires_at() == time_point::max())
+      ++end;
+    auto& run = into.emplace_back();
+    run.events = {what.events, begin, end, 0};
+    run.targets.assign(targets.begin(), targets.end());
+    run.level = event.level();
+    for (auto& to : run.targets) {
+      to.dseq += begin - what.begin;
+      to.missed = begin == what.begin ? to.missed : 0;
+    }
+    if (!plain) // one that is over already is sent all the same: the peer concludes it
+      run.expires_in = std::max<duration>(event.expires_at() - now, duration(1));
+    begin = end;
+  }
+}
+
+// -- the peer -------------------------------------------------------------------------------
+
+expected<void> outbox::resume(std::span<const expectation> known, effect_list&) {
+  for (auto& one : all_) {
+    const auto at = std::find_if(known.begin(), known.end(), [&](const expectation& what) {
+      return what.remote == one->about().remote;
+    });
+    if (auto good = one->resume(at == known.end() ? 1 : at->next); !good)
+      return good;
+    if (one->has_own_work())
+      let_fall_behind(*one); // what the peer has not seen goes before what is new
+  }
+  return {};
+}
+
+void outbox::restart(effect_list&) {
+  for (auto& one : all_) {
+    let_fall_behind(*one);
+    one->restart();
+    one->rejoin(next_place_);
+  }
+  queue_.clear();
+  queued_bytes_ = 0;
+}
+
+// -- time and reading -------------------------------------------------------------------------
+
+void outbox::on_check(time_point now, effect_list& out) {
+  for (auto& one : all_)
+    one->on_check(now, out);
+}
+
+std::size_t outbox::owed() const {
+  std::size_t sum = 0;
+  for (const auto& one : all_)
+    sum += one->owed();
+  return sum;
+}
+
+void outbox::check() const {
+  for (const auto& one : all_) {
+    std::size_t unsent = 0;
+    for (const auto& part : unsent_of(*one))
+      unsent += part.size();
+    one->check(unsent);
+  }
+}
+
+} // namespace edupulse

@@ -1,0 +1,302 @@
+// Two ends of a link and a wire between them that breaks. What is promised: each event arrives once
+// for each subscription, in order; each conclusion is counted once; nobody waits for another
+// subscription's window.
+
+#include "tests/support/catch.hpp"
+#include "tests/support/lossy_wire.hpp"
+#include "tests/support/seed.hpp"
+#include <cstdlib>
+
+using namespace edupulse;
+using namespace edupulse::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+int rounds(int n) { return std::getenv("EDUPULSE_SOAK") != nullptr ? 100 * n : n; }
+
+std::vector<envelope_ptr> events(std::size_t n, std::size_t bytes = 0) {
+  std::vector<envelope_ptr> all;
+  for (std::size_t i = 0; i < n; ++i)
+    all.push_back(make_event({.payload_bytes = bytes}));
+  return all;
+}
+
+std::vector<std::string> ids(const std::vector<envelope_ptr>& of) {
+  std::vector<std::string> all;
+  for (const auto& event : of)
+    all.push_back(to_string(event->id()));
+  return all;
+}
+
+ledger_view view(lossy_wire& wire) {
+  return wire.book().snapshot([&](auto&& count) {
+    wire.near_end().owed().for_each_owed(
+        [&](std::uint32_t index, const envelope& event) { count(index, event.topic()); });
+  });
+}
+
+} // namespace
+
+TEST_CASE("link: what is published before the first session arrives with it") {
+  lossy_wire wire({});
+  const auto to = wire.add(1);
+  const auto all = events(10);
+  wire.publish(all, {to});
+  wire.connect();
+  REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 100));
+  CHECK(wire.at(1).seen == ids(all));
+  CHECK(view(wire).balances());
+}
+
+TEST_CASE("link: an event that three subscriptions of a peer want crosses once") {
+  lossy_wire wire({});
+  const std::vector to{wire.add(1), wire.add(2), wire.add(3)};
+  wire.connect();
+  wire.publish(events(50), to);
+  REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 100));
+  CHECK(wire.copies == 50);
+  for (std::uint32_t remote = 1; remote <= 3; ++remote)
+    CHECK(wire.at(remote).seen.size() == 50);
+}
+
+TEST_CASE("link: a subscription whose window is full falls behind and delays no other") {
+  lossy_wire wire({});
+  const std::vector to{wire.add(1, {}, 8), wire.add(2, {}, 1000)};
+  wire.at(1).stopped = true;
+  wire.connect();
+  std::vector<envelope_ptr> all;
+  for (int i = 0; i < 20; ++i) {
+    const auto some = events(20);
+    all.insert(all.end(), some.begin(), some.end());
+    wire.publish(some, to);
+    wire.step();
+  }
+  REQUIRE(wire.steps_until([&] { return wire.at(2).seen.size() == 400; }, 100));
+  CHECK(wire.at(1).seen.size() == 8);
+  wire.at(1).stopped = false;
+  REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 1000));
+  CHECK(wire.at(1).seen == ids(all));
+  CHECK(wire.at(2).seen == ids(all));
+  wire.copies = 0;
+  wire.publish(events(5), to); // it has caught up: one copy serves both again
+  REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 100));
+  CHECK(wire.copies == 5);
+}
+
+TEST_CASE("link: a cut in the middle loses nothing and repeats nothing") {
+  lossy_wire wire({.conclude_chance = 0.3});
+  const auto to = wire.add(1);
+  wire.connect();
+  const auto all = events(200);
+  wire.publish(all, {to});
+  for (int i = 0; i < 3; ++i)
+    wire.step();
+  wire.cut();
+  REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 1000));
+  CHECK(wire.at(1).seen == ids(all));
+  CHECK(wire.broken.empty());
+}
+
+TEST_CASE("link: when a peer starts anew, what it had not concluded is sent again from the start") {
+  lossy_wire wire({.conclude_chance = 0.5});
+  const auto to = wire.add(1);
+  wire.connect();
+  const auto all = events(100);
+  wire.publish(all, {to});
+  for (int i = 0; i < 4; ++i)
+    wire.step();
+  const auto concluded = view(wire).total();
+  REQUIRE(concluded.pending > 0);
+  REQUIRE(concluded.pending < 100);
+  effect_list out;
+  wire.near_end().owed().restart(out);
+  wire.near_end().owed().check();
+  CHECK(view(wire).total().pending == concluded.pending);
+  CHECK(view(wire).balances());
+}
+
+TEST_CASE("link: a peer that stands still is stalled after its time, and it alone misses events") {
+  lossy_wire wire({});
+  destination::settings small;
+  small.overload = {.events = 16, .stall_after = 200ms};
+  const std::vector to{wire.add(1, small), wire.add(2)};
+  wire.at(1).stopped = true;
+  wire.connect();
+  wire.publish(events(16), to);
+  wire.steps_until([&] { return false; }, 400);
+  REQUIRE(wire.near_end().owed().find(to[0])->stalled());
+  wire.publish(events(10), to);
+  REQUIRE(wire.steps_until([&] { return wire.at(2).seen.size() == 26; }, 100));
+  const auto before = view(wire);
+  CHECK(before.of_subscription("s1@far").dropped_for(drop_reason::shed_stalled) == 10);
+  wire.at(1).stopped = false;
+  REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 400));
+  wire.publish(events(1), to);
+  REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 400));
+  CHECK(wire.at(1).missed == 10);
+  CHECK(wire.at(1).seen.size() == 17);
+  CHECK(view(wire).balances());
+}
+
+TEST_CASE("link: what a policy drops is counted, and the subscriber is told how much it missed") {
+  for (const auto policy : {overload_policy::drop_newest, overload_policy::drop_oldest,
+                            overload_policy::latest_per_key}) {
+    lossy_wire wire({});
+    destination::settings small;
+    small.overload = {.policy = policy, .events = 32};
+    const auto to = wire.add(1, small);
+    std::vector<envelope_ptr> all;
+    for (int i = 0; i < 300; ++i)
+      all.push_back(make_event({.key = "k" + std::to_string(i % 7)}));
+    wire.publish(all, {to}); // before there is a session
+    wire.connect();
+    REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 400));
+    wire.publish(events(1), {to});
+    REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 400));
+    const auto total = view(wire).total();
+    CHECK(total.dropped_in_all() == 301 - wire.at(1).seen.size());
+    CHECK(wire.at(1).missed == total.dropped_in_all());
+    CHECK(wire.at(1).seen.size() <= 33);
+    CHECK(view(wire).balances());
+  }
+}
+
+TEST_CASE("link: a peer that takes nothing for ten seconds is cut, one that has nothing to take "
+          "is not") {
+  link::effects io;
+  effect_list out;
+  ledger book;
+  edupulse::link one({});
+  time_point now{1h};
+  one.owed().open({.index = 1, .remote = 1, .name = "s@far"}, book, now);
+  one.on_session(now, io);
+  REQUIRE(one.on_resume({}, now, out));
+  const auto is_cut = [&](duration after) {
+    io.clear();
+    one.on_tick(now += after, out, io);
+    return std::any_of(io.begin(), io.end(), [](const link_effect& what) {
+      return std::holds_alternative<link_effects::cut>(what);
+    });
+  };
+  CHECK_FALSE(is_cut(1h));
+  auto all = std::make_shared<chunk>();
+  all->entries.push_back(make_entry(make_event()));
+  one.owed().offer({all, 0, 1, 0}, std::make_shared<std::vector<std::uint32_t>>(1, 1u), now, out);
+  CHECK_FALSE(is_cut(1ms));
+  CHECK_FALSE(is_cut(9s));
+  CHECK(is_cut(2s));
+}
+
+TEST_CASE("link: a peer that breaks the rules is an error that says how") {
+  link::effects io;
+  effect_list out;
+  ledger book;
+  edupulse::link one({});
+  const time_point now{1h};
+  one.owed().open({.index = 1, .remote = 1, .name = "s@far"}, book, now);
+  one.received().open(7, 4);
+  auto some = std::make_shared<chunk>();
+  for (int i = 0; i < 8; ++i)
+    some->entries.push_back(make_entry(make_event()));
+  const auto events_for = [&](std::uint32_t to, std::uint64_t dseq, std::uint32_t n) {
+    std::vector<incoming_run> runs;
+    runs.push_back({{some, 0, n, 0}, {{to, dseq, 0}}});
+    return one.on_events(std::move(runs), io);
+  };
+  CHECK_FALSE(events_for(7, 1, 1)); // before the session began
+  one.on_session(now, io);
+  CHECK_FALSE(one.on_numbered({1, std::vector<ack_run>{}}, now, out, io));
+  CHECK_FALSE(one.on_resume({9, {}}, now, out));
+  CHECK_FALSE(one.on_resume({0, {{1, 2}}}, now, out)); // expects what was never sent
+  REQUIRE(one.on_resume({}, now, out));
+  CHECK_FALSE(one.on_resume({}, now, out));
+  CHECK_FALSE(events_for(8, 1, 1)); // never announced
+  CHECK_FALSE(events_for(7, 2, 1)); // a gap
+  CHECK_FALSE(events_for(7, 0, 1));
+  CHECK_FALSE(events_for(7, 1, 5)); // more than the window
+  REQUIRE(events_for(7, 1, 4));
+  CHECK_FALSE(events_for(7, 5, 1));
+  REQUIRE(events_for(7, 3, 2)); // a repeat is no offence
+  CHECK_FALSE(one.on_taken({.control = 1}, now));
+  CHECK_FALSE(one.on_taken({.frames = 1}, now));
+  CHECK_FALSE(one.on_numbered({2, std::vector<ack_run>{}}, now, out, io)); // a gap
+  const auto conclude = [&](std::uint64_t first, std::uint64_t count) {
+    return one.on_numbered({1, std::vector<ack_run>{{1, first, count, fate::handled, {}}}}, now,
+                           out, io);
+  };
+  CHECK_FALSE(conclude(1, 1));
+  edupulse::link other({});
+  other.owed().open({.index = 1, .remote = 1, .name = "s@far"}, book, now);
+  for (const auto& [first, count] : std::vector<std::pair<std::uint64_t, std::uint64_t>>{
+           {0, 1}, {1, 0}, {1, ~std::uint64_t{0}}, {~std::uint64_t{0}, 2}})
+    CHECK_FALSE(other.owed().find(1)->conclude(first, count, fate::handled, {}, now, out));
+}
+
+TEST_CASE("link: conclusions in any order, with repeats, are counted once each") {
+  const auto seed = random_numbers().seed();
+  random_source chance(seed);
+  for (int round = 0; round < rounds(50); ++round) {
+    ledger book;
+    effect_list out;
+    const time_point now{1h};
+    destination one({.index = 1, .remote = 1, .name = "s@far"}, book, now);
+    book.name_subscription(1, "s@far");
+    auto all = std::make_shared<chunk>();
+    for (int i = 0; i < 100; ++i)
+      all->entries.push_back(make_entry(make_event()));
+    REQUIRE(one.offer({all, 0, 100, 0}, 100 * all->entries[0].footprint, now, out));
+    REQUIRE(one.send(all, 0, 60).dseq == 1);
+    REQUIRE(one.send(all, 60, 100).dseq == 61);
+    std::set<std::uint64_t> concluded;
+    for (int i = 0; i < 200; ++i) {
+      const auto first = 1 + chance.next() % 100;
+      const auto count = std::min<std::uint64_t>(1 + chance.next() % 9, 101 - first);
+      REQUIRE(one.conclude(first, count, fate::handled, {}, now, out));
+      for (auto dseq = first; dseq < first + count; ++dseq)
+        concluded.insert(dseq);
+      one.check(0);
+      REQUIRE(one.owed() == 100 - concluded.size());
+      REQUIRE(one.in_flight() == 100 - concluded.size());
+    }
+  }
+}
+
+TEST_CASE("link: under cuts at any moment each event arrives once, in order, and is counted once") {
+  const auto seed = random_numbers().seed();
+  for (int round = 0; round < rounds(1000); ++round) {
+    random_source chance(seed + static_cast<std::uint64_t>(round));
+    INFO("round " << round);
+    lossy_wire wire({.seed = chance.next(),
+                     .break_chance = 0.1 * chance.unit(),
+                     .conclude_chance = 0.05 + 0.9 * chance.unit(),
+                     .delay_max = duration(1 + chance.next() % 5'000'000)});
+    std::vector<std::uint32_t> all_targets;
+    std::map<std::uint32_t, std::vector<std::string>> wanted;
+    const auto subscriptions = 1 + chance.next() % 4;
+    for (std::uint32_t remote = 1; remote <= subscriptions; ++remote)
+      all_targets.push_back(wire.add(remote, {}, 1 + chance.next() % 40));
+    for (int burst = 0; burst < 20; ++burst) {
+      std::vector<std::uint32_t> targets;
+      for (const auto index : all_targets)
+        if (chance.unit() < 0.7)
+          targets.push_back(index);
+      const auto some = events(1 + chance.next() % 30);
+      if (targets.empty())
+        continue;
+      for (const auto index : targets)
+        for (const auto& id : ids(some))
+          wanted[index - 100].push_back(id);
+      wire.publish(some, targets);
+      for (auto steps = chance.next() % 10; steps > 0; --steps)
+        wire.step();
+    }
+    wire.stop_breaking();
+    REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 20'000));
+    REQUIRE(wire.broken == "");
+    for (const auto& [remote, ids_of_it] : wanted)
+      REQUIRE(wire.at(remote).seen == ids_of_it);
+    REQUIRE(view(wire).balances());
+    REQUIRE(view(wire).total().pending == 0);
+  }
+}
