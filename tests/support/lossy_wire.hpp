@@ -1,11 +1,11 @@
 #pragma once
-// Two links and what lies between them, in virtual time and on one thread: a wire that delays, and
-// that breaks when the seed says so, taking with it whatever was on its way. Within a session
-// nothing is lost or reordered, as on a TCP connection; control and bulk have connections of their
-// own, so the one may overtake the other.
+// Two links and what lies between them, in virtual time and on one thread: a wire that carries
+// their frames as bytes, that delays, and that breaks when the seed says so, taking with it
+// whatever was on its way. Within a session nothing is lost or reordered, as on a TCP connection;
+// control and bulk have connections of their own, so the one may overtake the other.
 
 #include "actors/backoff.hpp"
-#include "actors/link.hpp"
+#include "actors/link_frames.hpp"
 #include "tests/support/events.hpp"
 #include <deque>
 #include <functional>
@@ -135,6 +135,9 @@ private:
       at = what.held.erase(at);
     }
   }
+  static std::span<const std::byte> body_of(const frame_bytes& frame) {
+    return std::as_bytes(std::span(frame)).subspan(frame_header::size);
+  }
   template <class T> void complain(const expected<T>& answer) {
     if (!answer && broken.empty())
       broken = answer.error().text;
@@ -175,25 +178,33 @@ private:
   void carry_out(bool near, link_effect&& what) {
     auto& there = near ? far_ : near_;
     auto& io = near ? from_far_ : from_near_;
-    if (auto* events = std::get_if<link_effects::send_events>(&what)) {
+    frame_bytes bytes;
+    if (const auto* events = std::get_if<link_effects::send_events>(&what)) {
       ++frames;
-      std::vector<incoming_run> runs;
-      for (auto& run : events->runs) {
+      for (const auto& run : events->runs)
         copies += run.events.size();
-        runs.push_back({run.events, run.targets});
-      }
-      travel(near ? 0 : 1, !near, [this, runs = std::move(runs), &there, &io, near]() mutable {
-        complain(there.on_events(std::move(runs), io));
+      append_frame(bytes, events->runs);
+      travel(near ? 0 : 1, !near, [this, bytes = std::move(bytes), &there, &io, near] {
+        auto runs = decode_events(body_of(bytes), make_node_id(1, 2), now_, {});
+        complain(runs);
+        if (runs)
+          complain(there.on_events(std::move(*runs), io));
         (near ? near_ : far_).on_written();
       });
-    } else if (auto* control = std::get_if<link_effects::send_control>(&what)) {
-      travel(near ? 2 : 3, !near, [this, say = std::move(control->what), &there, &io]() mutable {
-        if (auto* resume = std::get_if<link_resume>(&say))
+    } else if (const auto* control = std::get_if<link_effects::send_control>(&what)) {
+      append_frame(bytes, control->what);
+      travel(near ? 2 : 3, !near, [this, bytes = std::move(bytes), &there, &io] {
+        auto said = decode_control(body_of(bytes));
+        complain(said);
+        if (!said)
+          return;
+        if (const auto* resume = std::get_if<link_resume>(&*said))
           complain(there.on_resume(*resume, now_, effects_));
-        else if (auto* taken = std::get_if<link_taken>(&say))
+        else if (const auto* taken = std::get_if<link_taken>(&*said))
           complain(there.on_taken(*taken, now_));
         else
-          complain(there.on_numbered(std::move(std::get<link_numbered>(say)), now_, effects_, io));
+          complain(
+              there.on_numbered(std::move(std::get<link_numbered>(*said)), now_, effects_, io));
       });
     } else if (auto* given = std::get_if<link_effects::deliver>(&what)) {
       auto& to = subscriptions_[given->subscription];

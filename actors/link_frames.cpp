@@ -1,0 +1,177 @@
+// Out: how frames are made. See link_frames_in.cpp for the way in.
+
+#include "actors/link_frames.hpp"
+#include "schemas/link.capnp.h"
+#include <capnp/message.h>
+#include <cstring>
+
+namespace edupulse {
+
+namespace {
+
+void append_number(frame_bytes& to, std::uint32_t value) {
+  for (int shift = 0; shift < 32; shift += 8)
+    to.push_back(static_cast<char>(value >> shift & 0xff));
+}
+
+void append_header(frame_bytes& to, frame_kind kind, std::size_t body_bytes) {
+  append_number(to, static_cast<std::uint32_t>(body_bytes));
+  append_number(to, static_cast<std::uint32_t>(kind));
+}
+
+void append_words(frame_bytes& to, std::span<const capnp::word> words) {
+  const auto* bytes = reinterpret_cast<const char*>(words.data());
+  to.insert(to.end(), bytes, bytes + words.size_bytes());
+}
+
+/// One segment, whatever the builder made of it.
+class flat_message {
+public:
+  explicit flat_message(capnp::MessageBuilder& from) {
+    const auto segments = from.getSegmentsForOutput();
+    if (segments.size() == 1) {
+      words_ = {segments[0].begin(), segments[0].size()};
+      return;
+    }
+    copy_ = std::make_unique<capnp::MallocMessageBuilder>(
+        static_cast<unsigned>(from.sizeInWords() + 1), capnp::AllocationStrategy::FIXED_SIZE);
+    copy_->setRoot(from.getRoot<capnp::AnyStruct>().asReader());
+    const auto all = copy_->getSegmentsForOutput();
+    words_ = {all[0].begin(), all[0].size()};
+  }
+  std::span<const capnp::word> words() const noexcept { return words_; }
+
+private:
+  std::unique_ptr<capnp::MallocMessageBuilder> copy_;
+  std::span<const capnp::word> words_;
+};
+
+void append_message(frame_bytes& to, frame_kind kind, capnp::MessageBuilder& message) {
+  const flat_message flat(message);
+  append_header(to, kind, flat.words().size_bytes());
+  append_words(to, flat.words());
+}
+
+void fill(schema::Control::Builder to, const link_resume& what) {
+  auto resume = to.initResume();
+  resume.setControlSeen(what.control_seen);
+  auto expected = resume.initExpected(static_cast<unsigned>(what.expected.size()));
+  for (unsigned i = 0; i < expected.size(); ++i) {
+    expected[i].setSubscription(what.expected[i].subscription);
+    expected[i].setNext(what.expected[i].next);
+  }
+}
+void fill(schema::Control::Builder to, const link_taken& what) {
+  auto taken = to.initTaken();
+  taken.setControl(what.control);
+  taken.setFrames(what.frames);
+}
+void fill(schema::Control::Builder to, const link_numbered& what) {
+  auto numbered = to.initNumbered();
+  numbered.setNumber(what.number);
+  if (const auto* bytes = std::get_if<std::vector<std::byte>>(&what.what)) {
+    auto data = numbered.initCarried(static_cast<unsigned>(bytes->size()));
+    if (!bytes->empty())
+      std::memcpy(data.begin(), bytes->data(), bytes->size());
+    return;
+  }
+  const auto& runs = std::get<std::vector<ack_run>>(what.what);
+  auto acks = numbered.initAcks(static_cast<unsigned>(runs.size()));
+  for (unsigned i = 0; i < acks.size(); ++i) {
+    acks[i].setSubscription(runs[i].subscription);
+    acks[i].setFirst(runs[i].first);
+    acks[i].setCount(runs[i].count);
+    acks[i].setHow(static_cast<schema::Control::Fate>(runs[i].how));
+    acks[i].setWhy(static_cast<std::uint8_t>(runs[i].why));
+  }
+}
+
+void fill(schema::EventsHead::Run::Builder to, const outgoing_run& run) {
+  to.setCount(run.events.size());
+  to.setLevel(run.level == delivery_level::best_effort ? schema::EventsHead::Level::BEST_EFFORT
+                                                       : schema::EventsHead::Level::ACKNOWLEDGED);
+  if (run.expires_in > duration::zero()) // rounded up: 0 is never
+    to.setExpiresInMs(static_cast<std::uint64_t>((run.expires_in.count() + 999'999) / 1'000'000));
+  auto targets = to.initTargets(static_cast<unsigned>(run.targets.size()));
+  for (unsigned i = 0; i < targets.size(); ++i) {
+    targets[i].setSubscription(run.targets[i].remote);
+    targets[i].setDseq(run.targets[i].dseq);
+    targets[i].setMissed(run.targets[i].missed);
+  }
+}
+
+} // namespace
+
+void append_frame(frame_bytes& to, const hello_message& what) {
+  capnp::MallocMessageBuilder message;
+  auto hello = message.initRoot<schema::Hello>();
+  hello.setVersionMajor(what.version_major);
+  hello.setVersionMinor(what.version_minor);
+  hello.setFeatures(what.features);
+  hello.setCluster(what.cluster);
+  hello.setNodeHigh(high_half(what.node.value));
+  hello.setNodeLow(low_half(what.node.value));
+  hello.setBootEpoch(what.boot_epoch);
+  hello.setInstance(what.instance);
+  hello.setName(what.name);
+  hello.setAddress(what.address);
+  hello.setSession(what.session);
+  hello.setRole(what.bulk ? schema::Hello::Role::BULK : schema::Hello::Role::CONTROL);
+  hello.setMaxEventBytes(what.max_event_bytes);
+  auto settings = hello.initSettings(static_cast<unsigned>(what.settings.size()));
+  for (unsigned i = 0; i < settings.size(); ++i) {
+    settings[i].setName(what.settings[i].first);
+    settings[i].setValue(what.settings[i].second);
+  }
+  append_message(to, frame_kind::hello, message);
+}
+
+void append_frame(frame_bytes& to, const refusal_message& what) {
+  capnp::MallocMessageBuilder message;
+  auto refusal = message.initRoot<schema::Refusal>();
+  refusal.setReason(static_cast<schema::Refusal::Reason>(what.reason));
+  refusal.setText(what.text);
+  append_message(to, frame_kind::refusal, message);
+}
+
+void append_frame(frame_bytes& to, const control_message& what) {
+  capnp::MallocMessageBuilder message;
+  std::visit([&](const auto& one) { fill(message.initRoot<schema::Control>(), one); }, what);
+  append_message(to, frame_kind::control, message);
+}
+
+void append_frame(frame_bytes& to, std::span<const outgoing_run> events) {
+  capnp::MallocMessageBuilder message;
+  auto runs = message.initRoot<schema::EventsHead>().initRuns(static_cast<unsigned>(events.size()));
+  std::uint32_t count = 0;
+  std::size_t bytes = 0;
+  for (unsigned i = 0; i < runs.size(); ++i) {
+    fill(runs[i], events[i]);
+    const auto& part = events[i].events;
+    count += part.size();
+    for (auto at = part.begin; at < part.end; ++at)
+      bytes += 8 + part.events->entries[at].event->words().size_bytes();
+  }
+  const flat_message head(message);
+  bytes += 8 + head.words().size_bytes();
+  to.reserve(to.size() + frame_header::size + bytes);
+  append_header(to, frame_kind::events, bytes);
+  append_number(to, static_cast<std::uint32_t>(head.words().size()));
+  append_number(to, count);
+  append_words(to, head.words());
+  for (const auto& run : events)
+    for (auto at = run.events.begin; at < run.events.end; ++at) {
+      const auto words = run.events.events->entries[at].event->words();
+      append_number(to, static_cast<std::uint32_t>(words.size()));
+      append_number(to, 0);
+      append_words(to, words);
+    }
+}
+
+void append_frame(frame_bytes& to, frame_kind kind, std::span<const std::byte> body) {
+  append_header(to, kind, body.size());
+  const auto* bytes = reinterpret_cast<const char*>(body.data());
+  to.insert(to.end(), bytes, bytes + body.size());
+}
+
+} // namespace edupulse

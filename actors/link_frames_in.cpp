@@ -1,0 +1,279 @@
+// In: bytes of a peer. Every number that bounds a loop or an allocation is checked against the
+// bytes that are really there; Cap'n Proto reads under limits tied to the frame, and what it throws
+// is caught in one place.
+
+#include "actors/link_frames.hpp"
+#include "schemas/envelope_writer.hpp"
+#include "schemas/link.capnp.h"
+#include "schemas/utf8.hpp"
+#include <algorithm>
+#include <capnp/message.h>
+#include <cstring>
+
+namespace edupulse {
+
+namespace {
+
+tl::unexpected<error> malformed(std::string why) {
+  return fail(errc::malformed, "a frame of the peer cannot be used: " + std::move(why));
+}
+
+std::uint32_t number_at(std::span<const std::byte> bytes, std::size_t at) noexcept {
+  std::uint32_t value = 0;
+  for (std::size_t i = 0; i < 4; ++i)
+    value |= static_cast<std::uint32_t>(bytes[at + i]) << 8 * i;
+  return value;
+}
+
+/// One segment, copied to where words may be, and read once.
+class flat_reader final : public capnp::MessageReader {
+public:
+  explicit flat_reader(std::span<const std::byte> bytes)
+      : MessageReader(options(bytes.size() / sizeof(capnp::word))),
+        words_(bytes.size() / sizeof(capnp::word)) {
+    if (!words_.empty())
+      std::memcpy(static_cast<void*>(words_.data()), bytes.data(),
+                  words_.size() * sizeof(capnp::word));
+  }
+  kj::ArrayPtr<const capnp::word> getSegment(unsigned id) override {
+    return id == 0 ? kj::ArrayPtr<const capnp::word>(words_.data(), words_.size()) : nullptr;
+  }
+
+private:
+  static capnp::ReaderOptions options(std::size_t words) noexcept {
+    capnp::ReaderOptions options;
+    options.traversalLimitInWords = words + 1024;
+    options.nestingLimit = 8;
+    return options;
+  }
+  std::vector<capnp::word> words_;
+};
+
+/// Runs `read(root)`; whatever is wrong with the bytes is an error.
+template <class Root, class F> auto reading(std::span<const std::byte> body, F read)
+    -> decltype(read(typename Root::Reader())) {
+  if (body.empty() || body.size() % sizeof(capnp::word) != 0)
+    return malformed("it is not a number of words");
+  decltype(read(typename Root::Reader())) answer =
+      fail(errc::malformed, "a frame of the peer cannot be used");
+  flat_reader reader(body);
+  auto good = catching(errc::malformed, [&] { answer = read(reader.template getRoot<Root>()); });
+  if (!good)
+    return malformed(good.error().text);
+  return answer;
+}
+
+expected<std::string> text_of(capnp::Text::Reader text, const char* what) {
+  const std::string_view view{text.begin(), text.size()};
+  if (view.size() > link_limits::text_bytes || !is_utf8(view))
+    return malformed(std::string(what) + " is not UTF-8 of at most " +
+                     std::to_string(link_limits::text_bytes) + " bytes");
+  return std::string(view);
+}
+
+} // namespace
+
+expected<frame_header> decode_header(std::span<const std::byte, frame_header::size> bytes,
+                                     std::size_t max_body) {
+  const auto size = number_at(bytes, 0);
+  const auto kind = number_at(bytes, 4);
+  if (kind == 0 || kind > static_cast<std::uint32_t>(frame_kind::membership))
+    return malformed("it is of no known kind");
+  if (size > max_body)
+    return fail(errc::too_large, "a frame of " + std::to_string(size) + " bytes: the limit is " +
+                                     std::to_string(max_body));
+  if (size == 0 || size % sizeof(capnp::word) != 0)
+    return malformed("it is not a number of words");
+  return frame_header{static_cast<frame_kind>(kind), size};
+}
+
+expected<hello_message> decode_hello(std::span<const std::byte> body) {
+  return reading<schema::Hello>(body, [](auto from) -> expected<hello_message> {
+    hello_message to;
+    to.version_major = from.getVersionMajor();
+    to.version_minor = from.getVersionMinor();
+    to.features = from.getFeatures();
+    to.node.value = from_halves(from.getNodeHigh(), from.getNodeLow());
+    to.boot_epoch = from.getBootEpoch();
+    to.instance = from.getInstance();
+    to.session = from.getSession();
+    to.bulk = from.getRole() == schema::Hello::Role::BULK;
+    to.max_event_bytes = from.getMaxEventBytes();
+    auto cluster = text_of(from.getCluster(), "the cluster");
+    auto name = text_of(from.getName(), "the name");
+    auto address = text_of(from.getAddress(), "the address");
+    for (const auto* text : {&cluster, &name, &address})
+      if (!*text)
+        return tl::unexpected<error>(text->error());
+    to.cluster = std::move(*cluster);
+    to.name = std::move(*name);
+    to.address = std::move(*address);
+    if (to.node.is_nil() || to.boot_epoch == 0 || to.name.empty() || to.cluster.empty())
+      return malformed("a hello without node, epoch, name or cluster");
+    if (from.getSettings().size() > link_limits::settings)
+      return malformed("a hello with too many settings");
+    for (auto one : from.getSettings()) {
+      auto key = text_of(one.getName(), "a setting's name");
+      auto value = text_of(one.getValue(), "a setting's value");
+      if (!key || !value)
+        return malformed("a setting is not a text");
+      to.settings.emplace_back(std::move(*key), std::move(*value));
+    }
+    return to;
+  });
+}
+
+expected<refusal_message> decode_refusal(std::span<const std::byte> body) {
+  return reading<schema::Refusal>(body, [](auto from) -> expected<refusal_message> {
+    auto text = text_of(from.getText(), "the reason");
+    if (!text)
+      return tl::unexpected<error>(text.error());
+    const auto reason = static_cast<std::uint16_t>(from.getReason());
+    return refusal_message{reason <= static_cast<std::uint16_t>(refusal_reason::stopping)
+                               ? static_cast<refusal_reason>(reason)
+                               : refusal_reason::other,
+                           std::move(*text)};
+  });
+}
+
+namespace {
+
+expected<ack_run> read_ack(schema::Control::Ack::Reader from) {
+  const auto how = static_cast<std::uint16_t>(from.getHow());
+  if (how > static_cast<std::uint16_t>(fate::dropped) || from.getWhy() >= drop_reasons)
+    return malformed("events that ended in a way that is not known");
+  return ack_run{from.getSubscription(), from.getFirst(), from.getCount(), static_cast<fate>(how),
+                 static_cast<drop_reason>(from.getWhy())};
+}
+
+expected<control_message> read_numbered(schema::Control::Numbered::Reader from) {
+  link_numbered to;
+  to.number = from.getNumber();
+  if (from.isCarried()) {
+    const auto data = from.getCarried();
+    const auto* bytes = reinterpret_cast<const std::byte*>(data.begin());
+    to.what = std::vector<std::byte>(bytes, bytes + data.size());
+    return to;
+  }
+  if (!from.isAcks())
+    return malformed("a numbered message of no known kind");
+  std::vector<ack_run> runs;
+  for (auto one : from.getAcks()) {
+    auto run = read_ack(one);
+    if (!run)
+      return tl::unexpected<error>(run.error());
+    runs.push_back(*run);
+  }
+  to.what = std::move(runs);
+  return to;
+}
+
+} // namespace
+
+expected<control_message> decode_control(std::span<const std::byte> body) {
+  return reading<schema::Control>(body, [](auto from) -> expected<control_message> {
+    switch (from.which()) {
+    case schema::Control::RESUME: {
+      link_resume to;
+      to.control_seen = from.getResume().getControlSeen();
+      for (auto one : from.getResume().getExpected())
+        to.expected.push_back({one.getSubscription(), one.getNext()});
+      return to;
+    }
+    case schema::Control::TAKEN:
+      return link_taken{from.getTaken().getControl(), from.getTaken().getFrames()};
+    case schema::Control::NUMBERED:
+      return read_numbered(from.getNumbered());
+    }
+    return malformed("a control message of no known kind");
+  });
+}
+
+// -- events -------------------------------------------------------------------------------
+
+namespace {
+
+struct run_head {
+  std::uint32_t count;
+  delivery_level level;
+  duration expires_in;
+  std::vector<outgoing_run::target> targets;
+};
+
+expected<std::vector<run_head>> read_head(std::span<const std::byte> bytes,
+                                          std::uint32_t envelopes) {
+  return reading<schema::EventsHead>(bytes, [&](auto from) -> expected<std::vector<run_head>> {
+    std::vector<run_head> all;
+    std::uint64_t count = 0;
+    if (from.getRuns().size() > link_limits::runs)
+      return malformed("too many runs");
+    for (auto run : from.getRuns()) {
+      if (run.getTargets().size() == 0 || run.getTargets().size() > link_limits::targets ||
+          run.getCount() == 0)
+        return malformed("a run without events or targets, or with too many of them");
+      count += run.getCount();
+      constexpr std::uint64_t longest_ms = 1000ull * 60 * 60 * 24 * 366;
+      auto& to = all.emplace_back();
+      to.count = run.getCount();
+      to.level = run.getLevel() == schema::EventsHead::Level::BEST_EFFORT
+                     ? delivery_level::best_effort
+                     : delivery_level::acknowledged;
+      to.expires_in = std::chrono::milliseconds(std::min(run.getExpiresInMs(), longest_ms));
+      for (auto one : run.getTargets())
+        to.targets.push_back({one.getSubscription(), one.getDseq(), one.getMissed()});
+    }
+    if (count != envelopes)
+      return malformed("its runs do not add up to its envelopes");
+    return all;
+  });
+}
+
+} // namespace
+
+expected<std::vector<incoming_run>> decode_events(std::span<const std::byte> body, node_id from,
+                                                  time_point now, const link_limits& limits) {
+  constexpr std::size_t lead = 8; // two numbers, before the head and before each envelope
+  if (body.size() < lead)
+    return malformed("it ends before its head");
+  const std::size_t head_bytes = number_at(body, 0) * sizeof(capnp::word);
+  const auto envelopes = number_at(body, 4);
+  auto rest = body.subspan(lead);
+  if (head_bytes > rest.size() || envelopes > (rest.size() - head_bytes) / (2 * lead))
+    return malformed("it ends before its envelopes");
+  auto heads = read_head(rest.first(head_bytes), envelopes);
+  if (!heads)
+    return tl::unexpected<error>(heads.error());
+  rest = rest.subspan(head_bytes);
+  auto events = std::make_shared<chunk>();
+  events->entries.reserve(envelopes);
+  for (const auto& run : *heads)
+    for (std::uint32_t i = 0; i < run.count; ++i) {
+      if (rest.size() < lead)
+        return malformed("it ends before its last envelope");
+      const std::size_t bytes = number_at(rest, 0) * sizeof(capnp::word);
+      if (number_at(rest, 4) != 0 || bytes > rest.size() - lead)
+        return malformed("an envelope is longer than what is left of it");
+      auto event = decode(rest.subspan(lead, bytes), {limits.max_event_bytes});
+      if (!event)
+        return tl::unexpected<error>(event.error());
+      if (!((*event)->publisher() == from))
+        return malformed("an envelope that another node published");
+      if (run.level != delivery_level::acknowledged || run.expires_in > duration::zero())
+        envelope_writer::set_travel(*event, run.level,
+                                    run.expires_in > duration::zero() ? now + run.expires_in
+                                                                      : time_point::max());
+      events->entries.push_back(make_entry(std::move(*event)));
+      rest = rest.subspan(lead + bytes);
+    }
+  if (!rest.empty())
+    return malformed("there is something behind its last envelope");
+  std::vector<incoming_run> runs;
+  std::uint32_t at = 0;
+  for (auto& run : *heads) {
+    runs.push_back({{events, at, at + run.count, 0}, std::move(run.targets)});
+    at += run.count;
+  }
+  return runs;
+}
+
+} // namespace edupulse
