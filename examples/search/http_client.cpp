@@ -120,7 +120,8 @@ expected<std::string> check_base_url(std::string_view url) {
   const std::string scheme = readable ? part_of(parsed.get(), CURLUPART_SCHEME) : std::string();
   if ((scheme != "http" && scheme != "https") || text.find(":///") != std::string::npos)
     return fail(errc::invalid_option,
-                quote(url) + " is no address of a server; write it like http://localhost:9200");
+                quote(without_secrets(std::string(url))) +
+                    " is no address of a server; write it like http://localhost:9200");
   if (text.find_first_of("?#") != std::string::npos)
     return fail(errc::invalid_option,
                 quote(without_secrets(text)) + " has a query or a fragment; leave it away");

@@ -266,6 +266,9 @@ expected<int> run(const options& how) {
   notice_board notices;
 
   auto node = node::start(options_of_node(how, screen));
+  if (!node && node.error().code == errc::io)
+    return fail(errc::io,
+                node.error().text + "; --data-dir takes a directory that you may write to");
   if (!node)
     return tl::unexpected(node.error());
   if (auto added = add_handlers(*node, how, desk, notices); !added)
@@ -293,9 +296,11 @@ expected<int> run(const options& how) {
   report.interrupted = interrupted || stop.happened();
   const std::size_t width = ::isatty(STDOUT_FILENO) != 0 ? screen.width() : 0;
   const auto page = how.json ? to_json_line(report) : to_page(report, {colors_wanted(), width});
-  std::fputs(page.c_str(), stdout);
+  if (fed || report.published > 0) // else there is nothing to report
+    std::fputs(page.c_str(), stdout);
   if (!fed)
-    return tl::unexpected(fed.error());
+    return fail(fed.error().code,
+                fed.error().text + "; run again when " + how.input + " can be read");
   return exit_code(report, drained.has_value());
 }
 
@@ -309,7 +314,8 @@ int main(int argc, char** argv) {
   if (const int* code = std::get_if<int>(&how))
     return *code;
   const auto code = search::run(std::get<search::options>(how));
-  if (!code)
-    std::fprintf(stderr, "edupulse-search: %s\n", code.error().text.c_str());
-  return code.value_or(EXIT_FAILURE);
+  if (code)
+    return *code;
+  std::fprintf(stderr, "edupulse-search: %s\n", code.error().text.c_str());
+  return code.error().code == edupulse::errc::invalid_option ? 2 : EXIT_FAILURE;
 }

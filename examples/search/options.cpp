@@ -1,5 +1,6 @@
 #include "options.hpp"
 #include <CLI/CLI.hpp>
+#include <cctype>
 
 namespace edupulse::search {
 
@@ -17,10 +18,19 @@ constexpr const char* exit_codes =
     "Keys of search servers are taken from the environment: ELASTICSEARCH_API_KEY, "
     "MEILISEARCH_KEY.";
 
+/// An empty value is mostly a variable of a script that is not set.
+std::string not_blank(const std::string& value) {
+  return value.find_first_not_of(" \t\n") == std::string::npos
+             ? "its value is empty; give one, or leave the option away"
+             : "";
+}
+
 void add_work(CLI::App& app, options& into) {
   app.add_option("-i,--input", into.input, "JSON Lines to read; - is standard input")
+      ->check(not_blank)
       ->capture_default_str();
-  app.add_option("-q,--query", into.queries, "What to look for in the end (repeatable)");
+  app.add_option("-q,--query", into.queries, "What to look for in the end (repeatable)")
+      ->check(not_blank);
   app.add_option("--limit", into.limit, "Titles to show for each query")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();
@@ -30,6 +40,7 @@ void add_work(CLI::App& app, options& into) {
   app.add_flag("--strict", into.strict, "Skip events with fields that the schema does not know");
   app.add_option("--fail-every", into.fail_every,
                  "The auditor throws at every N-th lesson; 0: it never fails")
+      ->check(CLI::Range(0, 1'000'000'000))
       ->capture_default_str();
 }
 
@@ -40,6 +51,8 @@ void add_places(CLI::App& app, options& into) {
                                  "Index into this server instead: http://HOST:9200");
   auto* meili = app.add_option("--meilisearch", into.meilisearch,
                                "Index into this server instead: http://HOST:7700");
+  for (auto* each : {file, elastic, meili})
+    each->check(not_blank);
   file->excludes(elastic)->excludes(meili);
   elastic->excludes(meili);
   app.add_option("--outage-limit", into.outage_limit,
@@ -47,9 +60,21 @@ void add_places(CLI::App& app, options& into) {
                  "dead letters")
       ->check(CLI::Range(0.0, 86400.0))
       ->capture_default_str();
-  app.add_option("--data-dir", into.data_dir, "Keeps dead letters there from run to run");
+  app.add_option("--data-dir", into.data_dir, "Keeps dead letters there from run to run")
+      ->check(not_blank);
   app.add_flag("--redrive", into.redrive, "First try the dead letters of earlier runs again")
       ->needs("--data-dir");
+}
+
+/// One sentence: what is wrong, and what to do.
+std::string complaint(const CLI::App* app, const CLI::Error& error) {
+  std::string text = error.what();
+  text.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(text.front())));
+  if (error.get_name() == "ExcludesError")
+    text += ": lessons go into one index, so give one of the two";
+  else
+    text += "; " + app->get_name() + " --help lists the options and their limits";
+  return app->get_name() + ": " + text + '\n';
 }
 
 } // namespace
@@ -59,6 +84,7 @@ std::variant<options, int> parse_options(int argc, char** argv, const std::strin
   result.input = sample;
   CLI::App app(about, "edupulse-search");
   app.footer(exit_codes);
+  app.failure_message(complaint);
   add_work(app, result);
   add_places(app, result);
   app.add_flag("--json", result.json, "Print one JSON object instead of tables");

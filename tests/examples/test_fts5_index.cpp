@@ -1,11 +1,12 @@
 #include "examples/search/fts5_index.hpp"
+#include "tests/examples/other_writer.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/scratch_dir.hpp"
 #include <fstream>
-#include <sqlite3.h>
 
 using namespace edupulse;
 using namespace edupulse::search;
+using edupulse::test::other_writer;
 using edupulse::test::scratch_dir;
 using kind = outcome::kind;
 
@@ -38,21 +39,6 @@ bool all(const std::vector<outcome>& outcomes, kind what) {
       return false;
   return !outcomes.empty();
 }
-
-/// Another process's connection, as far as SQLite can tell.
-class other_writer {
-public:
-  explicit other_writer(const std::filesystem::path& file) {
-    REQUIRE(sqlite3_open(file.c_str(), &db_) == SQLITE_OK);
-  }
-  ~other_writer() { sqlite3_close(db_); }
-  void run(const char* sql) {
-    REQUIRE(sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
-  }
-
-private:
-  sqlite3* db_ = nullptr;
-};
 
 } // namespace
 

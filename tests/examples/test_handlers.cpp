@@ -2,9 +2,9 @@
 #include "handlers.hpp"
 #include "lesson.capnp.h"
 #include "tests/examples/changes.hpp"
+#include "tests/examples/other_writer.hpp"
 #include "tests/support/scratch_dir.hpp"
 #include <edupulse/testing.hpp>
-#include <sqlite3.h>
 
 using namespace edupulse;
 using namespace edupulse::search;
@@ -37,21 +37,6 @@ struct indexing {
   std::filesystem::path file;
   std::shared_ptr<index_desk> desk;
   testing::bus bus;
-};
-
-/// Another program that uses the index file.
-class other_writer {
-public:
-  explicit other_writer(const std::filesystem::path& file) {
-    REQUIRE(sqlite3_open(file.c_str(), &db_) == SQLITE_OK);
-  }
-  ~other_writer() { sqlite3_close(db_); }
-  void run(const char* sql) {
-    REQUIRE(sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) == SQLITE_OK);
-  }
-
-private:
-  sqlite3* db_ = nullptr;
 };
 
 /// Notes how many changes came with each call.

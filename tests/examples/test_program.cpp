@@ -4,10 +4,13 @@
 #include "tests/examples/changes.hpp"
 #include "tests/examples/stand_in.hpp"
 #include "tests/support/scratch_dir.hpp"
+#include <algorithm>
 #include <csignal>
 #include <fcntl.h>
 #include <fstream>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -93,6 +96,19 @@ finished run(std::vector<std::string> arguments, const std::string& input = {}) 
   it.close_input();
   const int code = it.wait();
   return {code, it.output(), it.errors()};
+}
+
+/// Nothing on standard output, and one sentence on standard error that says all of `says`.
+void check_refused(const std::vector<std::string>& arguments, int code,
+                   const std::vector<std::string>& says) {
+  const auto done = run(arguments);
+  INFO("edupulse-search " << Catch::rangeToString(arguments) << ": " << done.errors);
+  CHECK(done.code == code);
+  CHECK(done.output.empty());
+  CHECK(done.errors.starts_with("edupulse-search: "));
+  CHECK(std::count(done.errors.begin(), done.errors.end(), '\n') == 1);
+  for (const auto& each : says)
+    CHECK(contains(done.errors, each));
 }
 
 std::string lesson(const std::string& id, const std::string& title) {
@@ -303,17 +319,75 @@ TEST_CASE("edupulse-search: --rate holds back, and can be interrupted") {
   CHECK(contains(it.output(), "1 events published"));
 }
 
-TEST_CASE("edupulse-search: a wrong command line is said, and nothing is done") {
-  CHECK(run({"--nonsense"}).code == 2);
-  CHECK(run({"--rate", "-1"}).code == 2);
-  CHECK(run({"--index", "a", "--meilisearch", "http://localhost"}).code == 2);
-  CHECK(run({"--redrive"}).code == 2);
+TEST_CASE("edupulse-search: a wrong command line is one sentence, and nothing is done") {
+  const auto help = "edupulse-search --help";
+  check_refused({"--nonsense"}, 2, {"not expected: --nonsense", help});
+  check_refused({"lessons.jsonl"}, 2, {"not expected: lessons.jsonl", help});
+  check_refused({"--input"}, 2, {"--input", "missing", help});
+  check_refused({"--rate", "-1"}, 2, {"--rate: ", "-1 not in range 0", help});
+  check_refused({"--rate", "fast"}, 2, {"--rate: ", "fast not in range 0", help});
+  check_refused({"--limit", "0"}, 2, {"--limit: ", "0 not in range 1 to 1000", help});
+  check_refused({"--fail-every", "-3"}, 2, {"--fail-every: ", "-3 not in range 0", help});
+  check_refused({"--redrive"}, 2, {"--redrive requires --data-dir", help});
   CHECK(run({"--help"}).code == 0);
-  const auto missing = run({"--input", "/no/such/file"});
-  CHECK(missing.code == 1);
-  CHECK(contains(missing.errors, "cannot open /no/such/file: No such file"));
-  CHECK(contains(run({"--input", "/"}).errors, "is a directory"));
-  CHECK(contains(run({"--elasticsearch", "localhost"}).errors, "http://localhost:9200"));
+}
+
+TEST_CASE(
+    "edupulse-search: an empty value is refused, as it is mostly a variable that is not set") {
+  for (const char* option :
+       {"--query", "--input", "--index", "--elasticsearch", "--meilisearch", "--data-dir"})
+    check_refused({option, ""}, 2, {option, "its value is empty; give one"});
+  check_refused({"--query", "quantum", "--query", " \t"}, 2, {"--query", "its value is empty"});
+}
+
+TEST_CASE("edupulse-search: two indexes at once are refused, and so is what is no address") {
+  const auto one = "lessons go into one index, so give one of the two";
+  check_refused({"--elasticsearch", "http://localhost:9200", "--meilisearch", "http://localhost"},
+                2, {"--elasticsearch excludes --meilisearch", one});
+  check_refused({"--index", "a", "--meilisearch", "http://localhost"}, 2,
+                {"--index excludes --meilisearch", one});
+  check_refused({"--index", "a", "--elasticsearch", "http://localhost"}, 2,
+                {"--index excludes --elasticsearch", one});
+  for (const char* url : {"localhost", "http://", "ftp://localhost", "http://local host:9200",
+                          "http://localhost:99999", "http:///index"})
+    for (const char* option : {"--elasticsearch", "--meilisearch"})
+      check_refused({option, url}, 2,
+                    {url, "is no address of a server", "write it like http://localhost:9200"});
+  check_refused({"--elasticsearch", "http://localhost/?q=1"}, 2, {"has a query", "leave it away"});
+  const auto secret = run({"--elasticsearch", "ftp://me:pass@localhost"});
+  CHECK_FALSE(contains(secret.errors, "pass"));
+}
+
+TEST_CASE("edupulse-search: an input that cannot be read is said with its name and the reason") {
+  const auto advice = "give a file of JSON lines with --input";
+  check_refused({"--input", "/no/such/file"}, 1,
+                {"cannot open /no/such/file: No such file or directory", advice});
+  check_refused({"--input", "/"}, 1, {"/ is a directory", advice});
+  scratch_dir dir;
+  sockaddr_un address{}; // what nobody can open, root neither
+  address.sun_family = AF_UNIX;
+  const std::string socket = dir / "socket";
+  REQUIRE(socket.copy(address.sun_path, sizeof address.sun_path - 1) == socket.size());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  REQUIRE(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  check_refused({"--input", socket}, 1, {"cannot open " + socket, advice});
+  ::close(fd);
+  if (::geteuid() != 0) { // root may read everything
+    std::ofstream(dir / "secret.jsonl") << lesson("a", "Alchemy");
+    std::filesystem::permissions(dir / "secret.jsonl", std::filesystem::perms::none);
+    check_refused({"--input", dir / "secret.jsonl"}, 1, {"Permission denied", advice});
+  }
+  check_refused({"--quiet", "--input", "/proc/self/mem"}, 1, // it opens; reading it fails
+                {"cannot read the input: Input/output error", "run again when /proc/self/mem"});
+}
+
+TEST_CASE("edupulse-search: a data directory that cannot be written is said, and nothing is done") {
+  scratch_dir dir;
+  std::ofstream(dir / "file") << "not a directory";
+  const auto advice = "--data-dir takes a directory that you may write to";
+  for (const std::string& place : {(dir / "file").string(), (dir / "file/below").string(),
+                                   std::string("/proc"), std::string("/proc/nowhere")})
+    check_refused({"--data-dir", place}, 1, {"dead letters in " + place, advice});
 }
 
 TEST_CASE("quickstart: one lesson is published and handled") {
