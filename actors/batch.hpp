@@ -60,6 +60,7 @@ struct work_item {
   std::uint32_t attempt = 1;
   /// The first of its key: the handler's side forgets that the key was blocked.
   bool opens_key = false;
+  std::uint64_t gap = 0; ///< events missed just before it
 };
 
 /// What became of an event that was not simply handled.
@@ -86,7 +87,7 @@ public:
   const std::uint32_t generation;
   slice fresh;                           ///< used when `items` is empty
   std::vector<work_item> items;          ///< used when not empty
-  std::uint64_t gap = 0;                 ///< events missed before the first one here
+  std::uint64_t fresh_gap = 0;           ///< events missed just before the first of `fresh`
   std::vector<std::uint64_t> freed_keys; ///< no longer blocked: nothing of them is under way
   bool probe = false; ///< sent to find out whether the handler is available again
   time_point sent_at{};
@@ -102,6 +103,9 @@ public:
   }
   std::uint32_t attempt(std::uint32_t i) const noexcept {
     return items.empty() ? 1 : items[i].attempt;
+  }
+  std::uint64_t gap(std::uint32_t i) const noexcept {
+    return !items.empty() ? items[i].gap : i == 0 ? fresh_gap : 0;
   }
   bool opens_key(std::uint32_t i) const noexcept { return !items.empty() && items[i].opens_key; }
 

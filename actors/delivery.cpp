@@ -15,10 +15,12 @@ delivery::delivery(settings how, ledger& book, time_point now)
                                            how_.options.backlog_bytes, how_.options.stall_after},
                                           now) {}
 
-ledger::row& delivery::row_of(const envelope& event) {
-  if (last_row_ == nullptr || event.topic_hash() != last_topic_) {
+ledger::row& delivery::row_of(const envelope& event, bool received) {
+  if (last_row_ == nullptr || event.topic_hash() != last_topic_ || received != last_received_) {
     last_topic_ = event.topic_hash();
-    last_row_ = &book_.row_of(event.topic(), last_topic_, how_.index);
+    last_received_ = received;
+    last_row_ = &book_.row_of(event.topic(), last_topic_,
+                              received ? ledger::received(how_.index) : how_.index);
   }
   return *last_row_;
 }
@@ -27,6 +29,7 @@ ledger::row& delivery::row_of(const envelope& event) {
 
 void delivery::offer(const chunk_ptr& from, std::uint32_t begin, std::uint32_t end, time_point now,
                      effect_list& out) {
+  const bool received = is_received(next_seq_);
   slice part{from, begin, begin, next_seq_};
   auto keep = [&] { // what was let in so far, as one slice
     if (part.size() == 0)
@@ -41,8 +44,8 @@ void delivery::offer(const chunk_ptr& from, std::uint32_t begin, std::uint32_t e
   };
   for (auto i = begin; i < end; ++i) {
     const auto& entry = from->entries[i];
-    if (entry.topic_hash != last_topic_ || last_row_ == nullptr)
-      row_of(*entry.event);
+    if (entry.topic_hash != last_topic_ || last_row_ == nullptr || received != last_received_)
+      row_of(*entry.event, received);
     ++last_row_->published;
     owed_.add(1, entry.footprint);
     const bool simple =
@@ -68,11 +71,26 @@ void delivery::offer(const chunk_ptr& from, std::uint32_t begin, std::uint32_t e
   update_gate(out);
 }
 
+void delivery::offer_from(std::uint32_t peer, const slice& events, std::uint64_t missed,
+                          time_point now, effect_list& out) {
+  if (missed > 0)
+    gaps_[next_seq_] += missed;
+  origins_.add(next_seq_, events.size(), peer, events.first_seq);
+  offer(events.events, events.begin, events.end, now, out);
+}
+
+void delivery::tell_origin(std::uint64_t from, std::uint64_t to, fate how, drop_reason why,
+                           effect_list& out) {
+  origins_.conclude(from, to, [&](std::uint32_t peer, std::uint64_t dseq, std::uint64_t count) {
+    out.emplace_back(effects::acknowledge{peer, how_.index, dseq, count, how, why});
+  });
+}
+
 /// The slow half of `offer`: true when the event may wait here in spite of it all.
 bool delivery::admit(const chunk_entry& entry, time_point now, effect_list& out) {
   const auto& event = *entry.event;
   if (removed_) {
-    lose(event, removed_why_, out);
+    lose(event, next_seq_, removed_why_, out);
     return false;
   }
   if (quarantined_ && !waits_in_quarantine()) {
@@ -81,22 +99,23 @@ bool delivery::admit(const chunk_entry& entry, time_point now, effect_list& out)
   }
   if (owed_.stalled()) {
     owed_.count_missed();
-    lose(event, drop_reason::shed_stalled, out);
+    lose(event, next_seq_, drop_reason::shed_stalled, out);
     return false;
   }
   switch (how_.options.overload) {
   case overload_policy::drop_newest:
-    drop(event, drop_reason::drop_newest, out);
+    drop(event, next_seq_, drop_reason::drop_newest, out);
     return false;
   case overload_policy::drop_oldest:
     if (drop_oldest(out))
       return true;
-    drop(event, drop_reason::drop_oldest, out); // all that is owed is with the handler already
+    drop(event, next_seq_, drop_reason::drop_oldest,
+         out); // all that is owed is with the handler already
     return false;
   case overload_policy::latest_per_key:
     if (keep_latest(out))
       return true;
-    drop(event, drop_reason::drop_oldest, out);
+    drop(event, next_seq_, drop_reason::drop_oldest, out);
     return false;
   case overload_policy::wait:
   case overload_policy::strict:
@@ -104,7 +123,7 @@ bool delivery::admit(const chunk_entry& entry, time_point now, effect_list& out)
   }
   // Admitted before the gate was seen closed. The inbox bounds how many those can be.
   if (event.level() == delivery_level::best_effort) {
-    drop(event, drop_reason::best_effort_full, out);
+    drop(event, next_seq_, drop_reason::best_effort_full, out);
     return false;
   }
   return true;
@@ -119,7 +138,7 @@ bool delivery::drop_oldest(effect_list& out) {
     return false;
   auto& front = waiting_.front();
   const auto& oldest = front.events->entries[front.begin];
-  drop(*oldest.event, drop_reason::drop_oldest, out);
+  drop(*oldest.event, front.first_seq, drop_reason::drop_oldest, out);
   --waiting_events_;
   ++front.begin;
   ++front.first_seq;
@@ -128,12 +147,13 @@ bool delivery::drop_oldest(effect_list& out) {
   return true;
 }
 
-void delivery::lose(const envelope& event, drop_reason why, effect_list& out) {
-  ++row_of(event).dropped[static_cast<std::size_t>(why)];
-  ++missed_;
+void delivery::lose(const envelope& event, std::uint64_t seq, drop_reason why, effect_list& out) {
+  ++row_of(event, is_received(seq)).dropped[static_cast<std::size_t>(why)];
+  note_lost(seq);
   owed_.take(1, event.footprint());
   if (event.tracked_by() != nullptr)
     out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, fate::dropped});
+  tell_origin(seq, seq + 1, fate::dropped, why, out);
 }
 
 /// Makes enough room at once that the next search for superseded events is hundreds of events away.
@@ -155,12 +175,12 @@ void delivery::drop_superseded(effect_list& out) {
   for (const auto& part : std::exchange(waiting_, {}))
     for (auto i = part.begin; i < part.end; ++i) {
       const auto& event = *part.events->entries[i].event;
+      const auto seq = part.first_seq + i - part.begin;
       if (event.key_hash() != 0 && newest.at(event.key_hash()) != &event) {
-        drop(event, drop_reason::superseded, out);
+        drop(event, seq, drop_reason::superseded, out);
         continue;
       }
       ++waiting_events_;
-      const auto seq = part.first_seq + i - part.begin;
       auto* last = kept.empty() ? nullptr : &kept.back();
       if (last != nullptr && last->events == part.events && last->end == i &&
           last->first_seq + last->size() == seq)
@@ -171,11 +191,33 @@ void delivery::drop_superseded(effect_list& out) {
   waiting_ = std::move(kept);
 }
 
+/// It will not be handed out. A gap before it and itself are one gap before the next one.
+void delivery::note_lost(std::uint64_t seq) {
+  if (removed_)
+    return;
+  std::uint64_t count = 1;
+  if (const auto before = gaps_.find(seq); before != gaps_.end()) {
+    count += before->second;
+    gaps_.erase(before);
+  }
+  gaps_[seq + 1] += count;
+}
+
+/// What is missing before `seq` and was not told yet.
+std::uint64_t delivery::take_gap(std::uint64_t seq) {
+  std::uint64_t missed = 0;
+  while (!gaps_.empty() && gaps_.begin()->first <= seq) {
+    missed += gaps_.begin()->second;
+    gaps_.erase(gaps_.begin());
+  }
+  return missed;
+}
+
 /// Lost to the overload policy.
-void delivery::drop(const envelope& event, drop_reason why, effect_list& out) {
+void delivery::drop(const envelope& event, std::uint64_t seq, drop_reason why, effect_list& out) {
   if (owed_.begins_dropping())
     out.emplace_back(effects::dropping{how_.index, to_string(why)});
-  lose(event, why, out);
+  lose(event, seq, why, out);
 }
 
 void delivery::update_gate(effect_list& out) {
@@ -186,9 +228,15 @@ void delivery::update_gate(effect_list& out) {
 void delivery::redrive(dead_letter&& letter, time_point now, effect_list& out) {
   const auto seq = next_seq_++;
   auto event = letter.event;
-  auto& row = row_of(*event);
-  if (row.dead > 0)
+  if (auto& row = row_of(*event, false); row.dead > 0) {
     --row.dead;
+  } else { // a peer's event is this node's own from here on
+    ++row.published;
+    if (auto& theirs = row_of(*event, true); theirs.dead > 0) {
+      --theirs.dead;
+      --theirs.published;
+    }
+  }
   owed_.add(1, event->footprint());
   trouble past;
   past.redriven = true;
@@ -198,7 +246,7 @@ void delivery::redrive(dead_letter&& letter, time_point now, effect_list& out) {
   trouble_.emplace(seq, std::move(past));
   if (removed_) {
     settle_letter(seq, fate::dropped, out);
-    lose(*event, removed_why_, out);
+    lose(*event, seq, removed_why_, out);
     return;
   }
   const auto key = key_of(*event);
@@ -247,7 +295,7 @@ void delivery::remove(drop_reason why, effect_list& out) {
   removed_why_ = why;
   auto drop = [&](std::uint64_t seq, const envelope_ptr& event) {
     settle_letter(seq, fate::dropped, out);
-    lose(*event, why, out);
+    lose(*event, seq, why, out);
   };
   for (const auto& part : std::exchange(waiting_, {}))
     for (auto i = part.begin; i < part.end; ++i)
@@ -350,7 +398,7 @@ bool delivery::call_running(std::uint32_t at) const noexcept {
 void delivery::check() const {
   std::size_t count = 0;
   std::size_t bytes = 0;
-  for_each_owed([&](const envelope& event) {
+  for_each_owed([&](const envelope& event, bool) {
     ++count;
     bytes += event.footprint();
   });

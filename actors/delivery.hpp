@@ -21,6 +21,7 @@
 #include "actors/effect.hpp"
 #include "actors/ledger.hpp"
 #include "actors/options.hpp"
+#include "actors/origins.hpp"
 #include <deque>
 #include <map>
 #include <string>
@@ -46,6 +47,10 @@ public:
   /// Entries [begin, end) of `from` are owed to this subscription.
   void offer(const chunk_ptr& from, std::uint32_t begin, std::uint32_t end, time_point now,
              effect_list& out);
+  /// As above, of events that a peer sent; `events.first_seq` is the peer's number of the first,
+  /// `missed` how many it dropped for this subscription just before.
+  void offer_from(std::uint32_t peer, const slice& events, std::uint64_t missed, time_point now,
+                  effect_list& out);
   /// Hands out what may be handed out. Call once after anything else, at the end of a turn.
   void dispatch(time_point now, effect_list& out);
   /// A batch is over, or its handler was told to stop and has.
@@ -92,7 +97,7 @@ public:
   std::size_t in_flight() const noexcept;
   bool is_stalled() const noexcept { return owed_.stalled(); }
   bool breaker_is_open() const noexcept { return !breaker_.closed(); }
-  /// `f(event)` for every event owed: the ledger's independent count of what is pending.
+  /// `f(event, received)` for every event owed: the ledger's independent count of what is pending.
   template <class F> void for_each_owed(F f) const;
   const settings& about() const noexcept { return how_; }
   void check() const;
@@ -134,12 +139,16 @@ private:
 
   // -- intake (delivery.cpp)
   bool admit(const chunk_entry& entry, time_point now, effect_list& out);
-  void lose(const envelope& event, drop_reason why, effect_list& out);
+  void lose(const envelope& event, std::uint64_t seq, drop_reason why, effect_list& out);
+  void tell_origin(std::uint64_t from, std::uint64_t to, fate how, drop_reason why,
+                   effect_list& out);
   void update_gate(effect_list& out);
   bool drop_oldest(effect_list& out);
+  void note_lost(std::uint64_t seq);
+  std::uint64_t take_gap(std::uint64_t seq);
   bool keep_latest(effect_list& out);
   void drop_superseded(effect_list& out);
-  void drop(const envelope& event, drop_reason why, effect_list& out);
+  void drop(const envelope& event, std::uint64_t seq, drop_reason why, effect_list& out);
   bool waits_in_quarantine() const noexcept;
   duration check_interval() const noexcept;
 
@@ -195,7 +204,8 @@ private:
   std::uint64_t key_of(const envelope& event) const noexcept {
     return how_.options.order == event_order::strict ? 1 : event.key_hash();
   }
-  ledger::row& row_of(const envelope& event);
+  bool is_received(std::uint64_t seq) const noexcept { return origins_.find(seq) != nullptr; }
+  ledger::row& row_of(const envelope& event, bool received);
   std::int64_t wall_ms(time_point now) const noexcept {
     return how_.wall_offset_ms +
            std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
@@ -219,7 +229,8 @@ private:
 
   std::uint64_t next_seq_ = 1;
   backlog owed_;
-  std::uint64_t missed_ = 0; ///< since the last event handed out
+  origins origins_;
+  std::map<std::uint64_t, std::uint64_t> gaps_; ///< by the event they are just before
   bool paused_ = false;
   bool quarantined_ = false;
   bool removed_ = false;
@@ -227,26 +238,28 @@ private:
   time_point last_wake_{};
   time_point next_check_ = time_point::max();
   std::uint64_t last_topic_ = 0;
+  bool last_received_ = false;
   ledger::row* last_row_ = nullptr;
 };
 
 template <class F> void delivery::for_each_owed(F f) const {
+  const auto tell = [&](std::uint64_t seq, const envelope& event) { f(event, is_received(seq)); };
   for (const auto& part : waiting_)
     for (auto i = part.begin; i < part.end; ++i)
-      f(*part.events->entries[i].event);
+      tell(part.first_seq + i - part.begin, *part.events->entries[i].event);
   for (const auto& [seq, event] : ready_)
-    f(*event);
+    tell(seq, *event);
   for (const auto& [when, event] : retries_)
-    f(*event);
+    tell(when.second, *event);
   for (const auto& [seq, what] : deferred_)
-    f(*what.event);
-  blocked_.for_each([&](std::uint64_t, const envelope_ptr& event) { f(*event); });
+    tell(seq, *what.event);
+  blocked_.for_each([&](std::uint64_t seq, const envelope_ptr& event) { tell(seq, *event); });
   for (const auto& lane : lanes_) {
     for (const auto& item : lane.staged)
-      f(*item.event);
+      tell(item.seq, *item.event);
     for (const auto& work : lane.in_flight)
       for (std::uint32_t i = 0; i < work->size(); ++i)
-        f(*work->event(i));
+        tell(work->seq(i), *work->event(i));
   }
 }
 

@@ -112,6 +112,12 @@ void delivery::take_waiting(std::size_t limit, batch& into) {
     auto& front = waiting_.front();
     into.fresh = front;
     into.fresh.end = front.begin + std::min(front.size(), static_cast<std::uint32_t>(limit));
+    if (!gaps_.empty()) { // a slice has one before its first event or none: what is lost splits it
+      into.fresh_gap = take_gap(front.first_seq);
+      const auto next = gaps_.upper_bound(front.first_seq);
+      if (next != gaps_.end() && next->first < front.first_seq + into.fresh.size())
+        into.fresh.end = front.begin + static_cast<std::uint32_t>(next->first - front.first_seq);
+    }
     front.begin = into.fresh.end;
     front.first_seq += into.fresh.size();
     waiting_events_ -= into.fresh.size();
@@ -152,7 +158,7 @@ bool delivery::place(std::uint64_t seq, envelope_ptr event, work_item& into) {
   }
   const auto past = trouble_.find(seq);
   into = work_item{std::move(event), seq, past == trouble_.end() ? 1 : past->second.attempts + 1,
-                   opens};
+                   opens, gaps_.empty() ? 0 : take_gap(seq)};
   return true;
 }
 
@@ -204,7 +210,6 @@ void delivery::dispatch_probe(time_point now, effect_list& out) {
 
 void delivery::send(std::uint32_t at, batch_ptr work, time_point now, effect_list& out) {
   auto& lane = lanes_[at];
-  work->gap = std::exchange(missed_, 0);
   work->freed_keys = std::exchange(lane.freed, {});
   work->probe = std::exchange(lane.wants_probe, false);
   work->sent_at = now;

@@ -85,8 +85,11 @@ void delivery::settle_batch(const batch& work, batch::results&& found, std::stri
                  outcome::crash("ended", std::string(died_of)), now, out);
     ++untried;
   }
-  for (auto i = untried; i < size; ++i)
+  for (auto i = untried; i < size; ++i) {
+    if (work.gap(i) > 0)
+      gaps_[work.seq(i)] += work.gap(i);
     put_back(work.event(i), work.seq(i));
+  }
   for (std::uint32_t i = 0; i < size && !early_.empty(); ++i)
     early_.erase(work.seq(i)); // answered twice: the first answer counted
   after_taking_back(now, out);
@@ -116,22 +119,26 @@ void delivery::conclude_range(const batch& work, std::uint32_t from, std::uint32
     return;
   }
   std::size_t bytes = 0;
+  const auto first = work.seq(from);
+  const bool received = is_received(first); // a slice is all of one node
   const auto* entries = work.fresh.events->entries.data() + work.fresh.begin;
   for (auto i = from; i < to; ++i) {
     const auto& entry = entries[i];
-    if (entry.topic_hash != last_topic_ || last_row_ == nullptr)
-      row_of(*entry.event);
+    if (entry.topic_hash != last_topic_ || last_row_ == nullptr || received != last_received_)
+      row_of(*entry.event, received);
     ++last_row_->handled;
     bytes += entry.footprint;
     if (entry.special && entry.event->tracked_by() != nullptr)
       out.emplace_back(effects::settle{entry.event, how_.index, fate::handled});
   }
   owed_.take(to - from, bytes);
+  if (received)
+    tell_origin(first, first + (to - from), fate::handled, {}, out);
 }
 
 /// The end of one event here, whatever it was. What stood behind its key goes on.
 void delivery::conclude(const envelope& event, std::uint64_t seq, fate how, effect_list& out) {
-  auto& row = row_of(event);
+  auto& row = row_of(event, is_received(seq));
   if (how == fate::handled)
     ++row.handled;
   else if (how == fate::dead)
@@ -144,6 +151,7 @@ void delivery::conclude(const envelope& event, std::uint64_t seq, fate how, effe
   trouble_.erase(seq);
   if (event.tracked_by() != nullptr)
     out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, how});
+  tell_origin(seq, seq + 1, how, {}, out);
 }
 
 void delivery::settle_letter(std::uint64_t seq, fate how, effect_list& out) {
@@ -297,7 +305,7 @@ delivery::trouble& delivery::remember(std::uint64_t seq, const outcome& why, tim
 void delivery::fail_attempt(const envelope_ptr& event, std::uint64_t seq, outcome&& why,
                             time_point now, effect_list& out) {
   auto& past = remember(seq, why, now);
-  auto& row = row_of(*event);
+  auto& row = row_of(*event, is_received(seq));
   const bool crashed = why.what() == outcome::kind::crash;
   ++(crashed ? row.crashes : row.retries);
   const auto& retry = how_.options.retry;

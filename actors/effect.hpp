@@ -5,6 +5,7 @@
 
 #include "actors/batch.hpp"
 #include "actors/dead_letters.hpp"
+#include "actors/ledger_view.hpp"
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -57,6 +58,15 @@ struct settle {
   envelope_ptr event;
   std::uint32_t subscription;
   fate how;
+};
+/// Tell the peer that published them how events [first, first + count), by its numbers, ended here.
+struct acknowledge {
+  std::uint32_t peer;
+  std::uint32_t subscription;
+  std::uint64_t first;
+  std::uint64_t count;
+  fate how;
+  drop_reason why; ///< of dropped ones
 };
 /// Publishers of matching topics wait (closed) or go on (open).
 struct gate {
@@ -142,7 +152,7 @@ using effect =
                  effects::stepped_aside, effects::breaker_opened, effects::breaker_closed,
                  effects::stalled, effects::recovered, effects::dropping, effects::quarantined,
                  effects::resumed, effects::backing_off, effects::handler_down,
-                 effects::workers_held>;
+                 effects::workers_held, effects::acknowledge>;
 using effect_list = std::vector<effect>;
 
 } // namespace edupulse

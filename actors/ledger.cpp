@@ -129,7 +129,7 @@ ledger_view ledger::make_view(const pending_map& pending) const {
   if (everything_else_.published > 0 || rest != pending.end())
     view.lines.push_back({everything_else_, std::string(other_topics),
                           std::string(other_subscriptions),
-                          rest == pending.end() ? 0 : rest->second});
+                          rest == pending.end() ? 0 : rest->second, false});
   return view;
 }
 
@@ -139,11 +139,16 @@ void ledger::append_lines(std::string_view topic, const topic_entry& from,
   const auto first = to.lines.size();
   for (const auto& [index, counts] : from.rows) {
     const auto waiting = pending.find(counts);
+    if (is_received(index) && counts->published == 0 && waiting == pending.end())
+      continue; // it was only asked about
     to.lines.push_back({*counts, std::string(topic), subscriptions_.at(index).name,
-                        waiting == pending.end() ? 0 : waiting->second});
+                        waiting == pending.end() ? 0 : waiting->second, is_received(index)});
   }
   std::sort(to.lines.begin() + static_cast<std::ptrdiff_t>(first), to.lines.end(),
-            [](const auto& a, const auto& b) { return a.subscription < b.subscription; });
+            [](const auto& a, const auto& b) {
+              return a.subscription != b.subscription ? a.subscription < b.subscription
+                                                      : a.received < b.received;
+            });
 }
 
 } // namespace edupulse

@@ -27,6 +27,15 @@ public:
   static constexpr std::size_t max_topics = 4096;
   static constexpr std::size_t max_rows = 65'536;
 
+  /// The index under which a subscription's events from other nodes are counted: their publishers
+  /// count them, too, and a sum over the cluster must not do so twice.
+  static constexpr std::uint32_t received(std::uint32_t subscription) noexcept {
+    return subscription | 1u << 30;
+  }
+  static constexpr bool is_received(std::uint32_t index) noexcept {
+    return (index & 1u << 30) != 0;
+  }
+
   ledger() = default;
   ledger(const ledger&) = delete;
   ledger& operator=(const ledger&) = delete;

@@ -17,7 +17,7 @@ constexpr std::size_t text_columns = 2;
 cells cells_of(const ledger_line& line) {
   const std::uint64_t numbers[] = {line.published,        line.handled, line.dead,    line.expired,
                                    line.dropped_in_all(), line.pending, line.retries, line.crashes};
-  cells row{line.topic, line.subscription};
+  cells row{line.topic, line.subscription + (line.received ? " (received)" : "")};
   for (const std::uint64_t number : numbers)
     row.push_back(std::to_string(number));
   return row;
@@ -84,7 +84,7 @@ bool ledger_view::balances() const noexcept {
 const ledger_line* ledger_view::find(std::string_view topic,
                                      std::string_view subscription) const noexcept {
   const auto at = std::find_if(lines.begin(), lines.end(), [&](const ledger_line& line) {
-    return line.topic == topic && line.subscription == subscription;
+    return line.topic == topic && line.subscription == subscription && !line.received;
   });
   return at == lines.end() ? nullptr : &*at;
 }

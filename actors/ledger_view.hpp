@@ -51,6 +51,8 @@ struct ledger_line : ledger_counts {
   std::string topic;
   std::string subscription;
   std::uint64_t pending = 0; ///< counted where they wait, independently of all the above
+  /// Published on other nodes, whose ledgers count them, too.
+  bool received = false;
 
   bool balances() const noexcept { return ledger_counts::balances(pending); }
 };
@@ -69,7 +71,7 @@ struct ledger_view {
   /// Of all lines; its names are "all".
   ledger_line total() const;
   bool balances() const noexcept;
-  /// Null when there is no such line.
+  /// Of what was published here. Null when there is no such line.
   const ledger_line* find(std::string_view topic, std::string_view subscription) const noexcept;
   /// Of all topics for one subscription. Zero when it is unknown.
   ledger_line of_subscription(std::string_view subscription) const;

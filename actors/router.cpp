@@ -21,6 +21,8 @@ void router::touch(std::uint32_t which) {
 
 /// Everything that changed hands out what it may, and says when it wants to be called again.
 void router::finish_turn(time_point now, effect_list& out) {
+  if (!starts_.empty())
+    start_waiting(out);
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     const auto which = touched_[i];
     auto* what = live(which);
@@ -85,6 +87,18 @@ void router::offer_run(const chunk_ptr& events, std::uint32_t begin, std::uint32
     slots_[which]->owed->offer(events, begin, end, now, out);
     touch(which);
   }
+}
+
+void router::on_peer_events(std::uint32_t peer, std::uint32_t subscription, const slice& events,
+                            std::uint64_t missed, time_point now, effect_list& out) {
+  if (auto* what = live(subscription)) {
+    what->owed->offer_from(peer, events, missed, now, out);
+    touch(subscription);
+  } else {
+    out.emplace_back(effects::acknowledge{peer, subscription, events.first_seq, events.size(),
+                                          fate::dropped, drop_reason::unsubscribed});
+  }
+  finish_turn(now, out);
 }
 
 void router::on_report(const batch_ptr& work, time_point now, effect_list& out) {
@@ -156,6 +170,7 @@ expected<std::uint32_t> router::subscribe(std::string name, topic_filter filter,
                                                              how_.wall_offset_ms},
                                           book_, now);
   book_.name_subscription(which, name);
+  book_.name_subscription(ledger::received(which), name);
   table_.add(which, what->filter);
   slots_.push_back(std::move(what));
   all_names_.push_back(name);
@@ -214,6 +229,7 @@ void router::finish_removal(std::uint32_t which, effect_list& out) {
   out.emplace_back(effects::unsubscribed{which});
   slots_[which].reset();
   book_.retire_subscription(which);
+  book_.retire_subscription(ledger::received(which));
 }
 
 expected<void> router::pause(std::uint32_t which, time_point now, effect_list& out) {
@@ -269,10 +285,13 @@ void router::on_discarded(const std::string& subscription, const envelope& event
   const auto which = find(subscription);
   if (!which)
     return;
-  auto& row = book_.row_of(event.topic(), event.topic_hash(), *which);
-  if (row.dead > 0) {
+  for (const auto index : {*which, ledger::received(*which)}) {
+    auto& row = book_.row_of(event.topic(), event.topic_hash(), index);
+    if (row.dead == 0)
+      continue;
     --row.dead;
     ++row.dropped[static_cast<std::size_t>(drop_reason::discarded)];
+    break;
   }
   slots_[*which]->owed->release_key(event.key_hash(), now);
   touch(*which);
@@ -367,8 +386,9 @@ ledger_view router::ledger_snapshot() const {
   return book_.snapshot([this](auto&& count) {
     for (std::uint32_t which = 0; which < slots_.size(); ++which)
       if (slots_[which])
-        slots_[which]->owed->for_each_owed(
-            [&](const envelope& event) { count(which, event.topic()); });
+        slots_[which]->owed->for_each_owed([&](const envelope& event, bool received) {
+          count(received ? ledger::received(which) : which, event.topic());
+        });
   });
 }
 

@@ -20,6 +20,8 @@
 #include "actors/stuck_calls.hpp"
 #include "actors/subscriptions.hpp"
 #include "actors/supervision.hpp"
+#include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -42,6 +44,10 @@ public:
 
   // -- events -----------------------------------------------------------------------
   void on_events(const chunk_ptr& events, time_point now, effect_list& out);
+  /// Events of a peer, for one subscription; `events.first_seq` is the peer's number of the first,
+  /// `missed` how many it dropped just before. Each is answered by an `effects::acknowledge`.
+  void on_peer_events(std::uint32_t peer, std::uint32_t subscription, const slice& events,
+                      std::uint64_t missed, time_point now, effect_list& out);
   void on_report(const batch_ptr& work, time_point now, effect_list& out);
   void on_completion(std::uint32_t subscription, std::uint64_t seq, std::uint32_t attempt,
                      outcome&& what, time_point now, effect_list& out);
@@ -120,6 +126,11 @@ private:
   struct place {
     std::uint32_t which;
     std::uint32_t lane;
+    friend bool operator==(const place&, const place&) = default;
+  };
+  struct start_order {
+    place at;
+    std::uint32_t generation;
   };
 
   slot* live(std::uint32_t which);
@@ -129,6 +140,8 @@ private:
                  time_point now, effect_list& out);
   void follow(supervision::effects&& asked, time_point now, effect_list& out);
   void start_lane(place at, std::uint32_t generation, effect_list& out);
+  void start_in_order(place at, std::uint32_t generation, effect_list& out);
+  void start_waiting(effect_list& out);
   void stop_lane(place at, std::uint32_t generation, time_point now, effect_list& out);
   void quarantine(supervision::scope_id scope, bool on, time_point now, effect_list& out);
   void end_subscription(std::uint32_t which, drop_reason why, time_point now, effect_list& out);
@@ -149,6 +162,9 @@ private:
   std::unordered_map<std::string, std::uint32_t> names_;
   std::vector<std::string> all_names_;
   std::unordered_map<supervision::child_id, place> places_;
+  /// Of scopes whose children start one after the other: the first is starting, or waits for the
+  /// end of its predecessor.
+  std::map<supervision::scope_id, std::deque<start_order>> starts_;
   std::vector<std::uint32_t> touched_;
   std::set<std::pair<time_point, std::uint32_t>> wakes_;
   bool draining_ = false;

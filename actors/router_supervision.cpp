@@ -10,7 +10,7 @@ namespace edupulse {
 void router::follow(supervision::effects&& asked, time_point now, effect_list& out) {
   for (auto& one : asked) {
     if (const auto* what = std::get_if<supervision::start>(&one)) {
-      start_lane(places_.at(what->child), what->generation, out);
+      start_in_order(places_.at(what->child), what->generation, out);
     } else if (const auto* halt = std::get_if<supervision::stop>(&one)) {
       stop_lane(places_.at(halt->child), halt->generation, now, out);
     } else if (auto* bad = std::get_if<supervision::quarantined>(&one)) {
@@ -32,6 +32,38 @@ void router::follow(supervision::effects&& asked, time_point now, effect_list& o
   }
 }
 
+/// Where one child may depend on those before it, a child starts when the one before it is up.
+void router::start_in_order(place at, std::uint32_t generation, effect_list& out) {
+  const auto scope = slots_[at.which]->scope;
+  if (supervision_.options(scope).strategy == restart_strategy::one_for_one) {
+    start_lane(at, generation, out);
+    return;
+  }
+  auto& line = starts_[scope];
+  line.push_back({at, generation});
+  if (line.size() == 1)
+    start_lane(at, generation, out);
+}
+
+/// Moves on when the first in line is up, or will not come up.
+void router::start_waiting(effect_list& out) {
+  const auto comes_up = [&](const start_order& one) {
+    const auto* what = live(one.at.which);
+    if (what == nullptr)
+      return false;
+    const auto& where = what->lanes[one.at.lane];
+    return where.next_generation == one.generation ||
+           (where.generation == one.generation && where.phase == lane_phase::starting);
+  };
+  for (auto& [scope, line] : starts_)
+    while (!line.empty() && !comes_up(line.front())) {
+      line.pop_front();
+      if (!line.empty())
+        start_lane(line.front().at, line.front().generation, out);
+    }
+  std::erase_if(starts_, [](const auto& one) { return one.second.empty(); });
+}
+
 void router::start_lane(place at, std::uint32_t generation, effect_list& out) {
   auto& what = slots_[at.which]->lanes[at.lane];
   if (what.phase != lane_phase::down) {
@@ -48,6 +80,11 @@ void router::start_lane(place at, std::uint32_t generation, effect_list& out) {
 
 void router::stop_lane(place at, std::uint32_t generation, time_point, effect_list& out) {
   auto& what = slots_[at.which]->lanes[at.lane];
+  const auto scope = slots_[at.which]->scope;
+  if (const auto line = starts_.find(scope); line != starts_.end() && line->second.size() > 1)
+    line->second.erase(std::remove_if(line->second.begin() + 1, line->second.end(),
+                                      [&](const start_order& one) { return one.at == at; }),
+                       line->second.end());
   if (what.next_generation == generation) {
     what.next_generation.reset(); // it had not begun
     return;

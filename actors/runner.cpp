@@ -146,7 +146,7 @@ runner::ending runner::run(batch& work) {
         steps_aside(work, i))
       continue;
     work.begin(i);
-    ctx.prepare(event, work.seq(i), work.attempt(i), i == 0 ? work.gap : 0);
+    ctx.prepare(event, work.seq(i), work.attempt(i), work.gap(i));
     try {
       outcome said = handler_->handle(event, ctx);
       if (said.is_ok() && ctx.outbox.empty())

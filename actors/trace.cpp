@@ -79,8 +79,9 @@ void describe(line& to, const effects::dispatch& e) {
   to.word("dispatch").lane(work.subscription, work.lane, work.generation).seqs(work);
   if (work.items.size() == 1 && work.items[0].attempt > 1)
     to.field("attempt", work.items[0].attempt);
-  if (work.gap > 0)
-    to.field("gap", work.gap);
+  for (std::uint32_t i = 0; i < work.size(); ++i)
+    if (work.gap(i) > 0)
+      to.field("gap", work.gap(i)).field("before", work.seq(i));
   if (work.probe)
     to.word("probe");
 }
@@ -151,6 +152,10 @@ void describe(line& to, const effects::handler_down& e) {
   to.word("handler_down").lane(e.subscription, e.lane, e.generation).quoted("why", e.why);
 }
 
+void describe(line& to, const effects::acknowledge& e) {
+  to.word("acknowledge").about(e.subscription).field("peer", e.peer).field("dseq", e.first);
+  to.field("n", e.count).word(to_string(e.how));
+}
 void describe(line& to, const effects::workers_held& e) {
   to.word("workers_held").field("workers", e.workers).field("moved", e.moved).field("left", e.left);
 }
@@ -197,6 +202,7 @@ bool is_decision(const effect& what) noexcept {
                         [](const effects::dispatch&) { return false; },
                         [](const effects::routed&) { return false; },
                         [](const effects::settle&) { return false; },
+                        [](const effects::acknowledge&) { return false; },
                         [](const effects::start_handler&) { return false; },
                         [](const effects::stepped_aside&) { return false; },
                         [](const auto&) { return true; },

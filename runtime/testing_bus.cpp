@@ -300,7 +300,8 @@ expected<void> bus::publish(envelope_ptr event) {
   if (auto good = impl_->may_publish(*event); !good)
     return good;
   impl_->arrive(std::move(event));
-  impl_->run();
+  if (!impl_->held_)
+    impl_->run();
   return {};
 }
 
@@ -420,6 +421,7 @@ void bus::kill(std::string_view name) {
   const auto which = impl_->desk_.core().find(name);
   if (!which)
     return;
+  impl_->run(); // what was published before it, it has
   std::vector<std::pair<std::pair<std::uint32_t, std::uint32_t>, std::uint32_t>> all;
   for (const auto& [at, life] : impl_->lives_)
     if (at.first == *which)

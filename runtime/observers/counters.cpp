@@ -29,7 +29,8 @@ constexpr std::string_view effect_names[] = {"batches.dispatched",
                                              "scopes.resumed",
                                              "restarts.backed_off",
                                              "handlers.ended",
-                                             "workers.held"};
+                                             "workers.held",
+                                             "peers.acknowledged"};
 static_assert(std::size(input_names) == std::variant_size_v<input>);
 static_assert(std::size(effect_names) == std::variant_size_v<effect>);
 } // namespace

@@ -61,6 +61,9 @@ struct shell {
           sent[work->work->subscription] = work->work;
         } else if (const auto* held = std::get_if<effects::workers_held>(&what)) {
           said.push_back(*held);
+        } else if (const auto* told = std::get_if<effects::acknowledge>(&what)) {
+          for (std::uint64_t i = 0; i < told->count; ++i)
+            acknowledged[told->first + i].push_back(told->how);
         }
       }
     }
@@ -73,6 +76,7 @@ struct shell {
   std::map<std::uint32_t, std::vector<effects::start_handler>> starts;
   std::map<std::uint32_t, batch_ptr> sent;
   std::vector<effects::workers_held> said;
+  std::map<std::uint64_t, std::vector<fate>> acknowledged; ///< by the peer's number
   bool bring_up = true;
 };
 
@@ -182,4 +186,66 @@ TEST_CASE("G11: at most 256 handlers are moved at once, those that have somethin
   CHECK(at.said[0].moved == 256);
   CHECK(at.said[0].left == 45);
   CHECK(at.starts[busy].size() == 1);
+}
+
+// -- events of other nodes -----------------------------------------------------------------------
+
+namespace {
+slice from_peer(std::uint64_t first, std::size_t n, std::string key = {}) {
+  auto events = std::make_shared<chunk>();
+  for (std::size_t i = 0; i < n; ++i)
+    events->entries.push_back(make_entry(make_event({.key = key})));
+  return {events, 0, static_cast<std::uint32_t>(n), first};
+}
+} // namespace
+
+TEST_CASE("G2: each event of a peer is acknowledged once, with its number and its end") {
+  shell at({});
+  const auto which = at.subscribe("reader");
+  at.core.on_peer_events(7, which, from_peer(100, 4), 0, at.now, at.asked);
+  at.carry_out();
+  at.publish(2); // of this node: nobody is told
+  at.core.on_peer_events(7, which, from_peer(104, 3), 2, at.now, at.asked);
+  at.carry_out();
+  for (int turn = 0; turn < 10 && at.core.owed() > 0; ++turn) {
+    auto work = std::exchange(at.sent.at(which), nullptr);
+    if (!work)
+      break;
+    for (std::uint32_t i = 0; i < work->size(); ++i) {
+      work->begin(i);
+      if (i == 0)
+        work->note({i, exception_note::kind::answered, outcome::reject("no")});
+    }
+    work->halt(work->size());
+    at.core.on_report(work, at.now, at.asked);
+    at.carry_out();
+  }
+  CHECK(at.core.owed() == 0);
+  REQUIRE(at.acknowledged.size() == 7);
+  std::size_t dead = 0;
+  for (std::uint64_t dseq = 100; dseq < 107; ++dseq) {
+    REQUIRE(at.acknowledged[dseq].size() == 1);
+    dead += at.acknowledged[dseq][0] == fate::dead;
+  }
+  CHECK(dead >= 2);
+  const auto book = at.core.ledger_snapshot();
+  CHECK(book.balances());
+  CHECK(book.find("lesson.published", "reader")->published == 2); // 7 are in their publisher's book
+  CHECK(book.of_subscription("reader").published == 9);
+}
+
+TEST_CASE("G2: events of a peer that wait when their subscription ends are told to have dropped") {
+  shell at({});
+  const auto which = at.subscribe("reader");
+  REQUIRE(at.core.pause(which, at.now, at.asked));
+  at.core.on_peer_events(7, which, from_peer(1, 5), 0, at.now, at.asked);
+  REQUIRE(at.core.unsubscribe(which, at.now, at.asked));
+  at.carry_out();
+  at.ended(which, at.starts[which].back().generation);
+  at.core.on_peer_events(7, which, from_peer(6, 1), 0, at.now, at.asked); // too late
+  at.carry_out();
+  REQUIRE(at.acknowledged.size() == 6);
+  for (const auto& [dseq, how] : at.acknowledged)
+    CHECK(how == std::vector{fate::dropped});
+  CHECK(at.core.ledger_snapshot().balances());
 }

@@ -23,6 +23,7 @@ TEST_CASE(
   bus.hold(true);
   for (int i = 0; i < 16; ++i)
     REQUIRE(publish_lesson(bus, "a"));
+  bus.run(); // routed, and not handled
   const auto refused = publish_lesson(bus, "a");
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == errc::back_pressure);

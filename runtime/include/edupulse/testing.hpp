@@ -94,7 +94,8 @@ public:
   /// Handles what can be handled now, until nothing moves. Publishing does this by itself, unless
   /// `hold` is on.
   void run();
-  /// While held, handlers do not run: publish several events and have them taken as one batch.
+  /// While held, handlers do not run, and publishing alone routes nothing: publish several events
+  /// and have them taken as one batch.
   void hold(bool on);
   time_point now() const;
 
