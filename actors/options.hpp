@@ -3,6 +3,7 @@
 // end; the defaults are meant to be kept.
 
 #include "schemas/envelope.hpp"
+#include "schemas/error.hpp"
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -103,6 +104,9 @@ struct subscription_options {
   /// The supervision scope it belongs to. Empty: a scope of its own, named after the subscription.
   std::string scope{};
 };
+
+/// Errors: `invalid_option`, naming the option, its value and its limits.
+expected<void> check_options(const subscription_options& options);
 
 /// Which siblings of a scope start again when one child ends.
 enum class restart_strategy : std::uint8_t { one_for_one, one_for_all, rest_for_one };

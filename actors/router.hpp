@@ -172,7 +172,4 @@ private:
   bool stopped_ = false;
 };
 
-/// Errors: `invalid_option`, naming the option, its value and its limits.
-expected<void> check_options(const subscription_options& options);
-
 } // namespace edupulse

@@ -1,0 +1,143 @@
+// When a subscription's queue is full, or it is stalled, quarantined or gone: what becomes of the
+// next event, and what the subscription is told of those that it is not given.
+
+#include "actors/delivery.hpp"
+#include <unordered_map>
+
+namespace edupulse {
+
+/// The slow half of `offer`: true when the event may wait here in spite of it all.
+bool delivery::admit(const chunk_entry& entry, time_point now, effect_list& out) {
+  const auto& event = *entry.event;
+  if (removed_) {
+    lose(event, next_seq_, removed_why_, out);
+    return false;
+  }
+  if (quarantined_ && !waits_in_quarantine()) {
+    give_up(entry.event, next_seq_, "its scope is quarantined", now, out);
+    return false;
+  }
+  if (owed_.stalled()) {
+    owed_.count_missed();
+    lose(event, next_seq_, drop_reason::shed_stalled, out);
+    return false;
+  }
+  switch (how_.options.overload) {
+  case overload_policy::drop_newest:
+    drop(event, next_seq_, drop_reason::drop_newest, out);
+    return false;
+  case overload_policy::drop_oldest:
+    if (drop_oldest(out))
+      return true;
+    drop(event, next_seq_, drop_reason::drop_oldest,
+         out); // all that is owed is with the handler already
+    return false;
+  case overload_policy::latest_per_key:
+    if (keep_latest(out))
+      return true;
+    drop(event, next_seq_, drop_reason::drop_oldest, out);
+    return false;
+  case overload_policy::wait:
+  case overload_policy::strict:
+    break;
+  }
+  // Admitted before the gate was seen closed. The inbox bounds how many those can be.
+  if (event.level() == delivery_level::best_effort) {
+    drop(event, next_seq_, drop_reason::best_effort_full, out);
+    return false;
+  }
+  return true;
+}
+
+bool delivery::waits_in_quarantine() const noexcept {
+  return how_.options.quarantine == quarantine_policy::wait;
+}
+
+bool delivery::drop_oldest(effect_list& out) {
+  if (waiting_.empty())
+    return false;
+  auto& front = waiting_.front();
+  const auto& oldest = front.events->entries[front.begin];
+  drop(*oldest.event, front.first_seq, drop_reason::drop_oldest, out);
+  --waiting_events_;
+  ++front.begin;
+  ++front.first_seq;
+  if (front.size() == 0)
+    waiting_.pop_front();
+  return true;
+}
+
+void delivery::lose(const envelope& event, std::uint64_t seq, drop_reason why, effect_list& out) {
+  ++row_of(event, is_received(seq)).dropped[static_cast<std::size_t>(why)];
+  note_lost(seq);
+  owed_.take(1, event.footprint());
+  if (event.tracked_by() != nullptr)
+    out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, fate::dropped});
+  tell_origin(seq, seq + 1, fate::dropped, why, out);
+}
+
+/// Makes enough room at once that the next search for superseded events is hundreds of events away.
+/// False when all that is owed is with the handler already.
+bool delivery::keep_latest(effect_list& out) {
+  drop_superseded(out);
+  while (!owed_.has_room() && drop_oldest(out)) {
+  }
+  return !owed_.over();
+}
+
+void delivery::drop_superseded(effect_list& out) {
+  std::unordered_map<std::uint64_t, const envelope*> newest;
+  for (const auto& part : waiting_)
+    for (auto i = part.begin; i < part.end; ++i)
+      newest[part.events->entries[i].event->key_hash()] = &*part.events->entries[i].event;
+  std::deque<slice> kept;
+  waiting_events_ = 0;
+  for (const auto& part : std::exchange(waiting_, {}))
+    for (auto i = part.begin; i < part.end; ++i) {
+      const auto& event = *part.events->entries[i].event;
+      const auto seq = part.first_seq + i - part.begin;
+      if (event.key_hash() != 0 && newest.at(event.key_hash()) != &event) {
+        drop(event, seq, drop_reason::superseded, out);
+        continue;
+      }
+      ++waiting_events_;
+      auto* last = kept.empty() ? nullptr : &kept.back();
+      if (last != nullptr && last->events == part.events && last->end == i &&
+          last->first_seq + last->size() == seq)
+        ++last->end;
+      else
+        kept.push_back({part.events, i, i + 1, seq});
+    }
+  waiting_ = std::move(kept);
+}
+
+/// It will not be handed out. A gap before it and itself are one gap before the next one.
+void delivery::note_lost(std::uint64_t seq) {
+  if (removed_)
+    return;
+  std::uint64_t count = 1;
+  if (const auto before = gaps_.find(seq); before != gaps_.end()) {
+    count += before->second;
+    gaps_.erase(before);
+  }
+  gaps_[seq + 1] += count;
+}
+
+/// What is missing before `seq` and was not told yet.
+std::uint64_t delivery::take_gap(std::uint64_t seq) {
+  std::uint64_t missed = 0;
+  while (!gaps_.empty() && gaps_.begin()->first <= seq) {
+    missed += gaps_.begin()->second;
+    gaps_.erase(gaps_.begin());
+  }
+  return missed;
+}
+
+/// Lost to the overload policy.
+void delivery::drop(const envelope& event, std::uint64_t seq, drop_reason why, effect_list& out) {
+  if (owed_.begins_dropping())
+    out.emplace_back(effects::dropping{how_.index, to_string(why)});
+  lose(event, seq, why, out);
+}
+
+} // namespace edupulse
