@@ -71,7 +71,7 @@ void desk::carry_out(time_point now) {
     for (auto& what : doing_) {
       for (auto* who : observers_)
         who->on_effect(what, core_, now);
-      perform(what);
+      perform(what, now);
     }
     doing_.clear();
   }
@@ -82,7 +82,7 @@ void desk::carry_out(time_point now) {
 #endif
 }
 
-void desk::perform(effect& what) {
+void desk::perform(effect& what, time_point now) {
   std::visit(overloaded{
                  [&](effects::dispatch& e) { hands_.dispatch(e.work); },
                  [&](effects::start_handler& e) { hands_.start_handler(e); },
@@ -94,6 +94,7 @@ void desk::perform(effect& what) {
                  [&](effects::gate& e) { hands_.set_gate(e.subscription, e.closed); },
                  [&](effects::unsubscribed& e) { hands_.unsubscribed(e.subscription); },
                  [&](effects::drained&) { hands_.drained(); },
+                 [&](effects::acknowledge& e) { core_.acknowledge(e, now, effects_); },
                  [](auto&) {}, // a decision: observers have seen it
              },
              what);

@@ -53,7 +53,7 @@ public:
 private:
   void show(const input& what, time_point now);
   void carry_out(time_point now);
-  void perform(effect& what);
+  void perform(effect& what, time_point now);
 
   router core_;
   router_hands& hands_;

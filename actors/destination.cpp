@@ -151,7 +151,7 @@ void destination::fall_behind(std::deque<slice>&& unsent) {
 }
 
 bool destination::rejoin(std::uint64_t place) noexcept {
-  if (!behind_ || has_own_work())
+  if (!behind_ || orphaned_ || has_own_work())
     return false;
   behind_ = false;
   joined_at_ = place;
@@ -162,7 +162,7 @@ bool destination::rejoin(std::uint64_t place) noexcept {
 
 std::uint32_t destination::room_for(const chunk& events, std::uint32_t begin,
                                     std::uint32_t end) const noexcept {
-  if (in_flight_events_ >= how_.window_events)
+  if (orphaned_ || in_flight_events_ >= how_.window_events)
     return 0;
   end = static_cast<std::uint32_t>(
       std::min<std::size_t>(end, begin + (how_.window_events - in_flight_events_)));
@@ -193,6 +193,8 @@ destination::ticket destination::send(const chunk_ptr& events, std::uint32_t beg
 }
 
 bool destination::next(std::uint32_t events, std::size_t bytes, slice& into, ticket& as) {
+  if (orphaned_)
+    return false;
   if (resend_at_ < next_dseq_) {
     as = {resend_at_, 0};
     return next_repeat(events, bytes, into);
@@ -354,6 +356,15 @@ void destination::restart() {
   done_.clear();
   base_ = next_dseq_ = resend_at_ = 1;
   in_flight_events_ = in_flight_bytes_ = 0;
+  orphaned_ = true;
+}
+
+void destination::rebind(std::uint32_t remote, std::size_t window_events,
+                         std::size_t window_bytes) noexcept {
+  how_.remote = remote;
+  how_.window_events = window_events;
+  how_.window_bytes = window_bytes;
+  orphaned_ = false;
 }
 
 void destination::remove(drop_reason why, effect_list& out) {

@@ -77,8 +77,11 @@ public:
                           time_point now, effect_list& out);
   /// A new connection: the peer has everything before `next`. Errors: `protocol`.
   expected<void> resume(std::uint64_t next);
-  /// The peer has started anew and remembers nothing: what it has not concluded waits again.
+  /// The peer has started anew and remembers nothing: what it has not concluded waits again, until
+  /// the peer has said that the subscription is still there.
   void restart();
+  /// It is, under this number and with these limits.
+  void rebind(std::uint32_t remote, std::size_t window_events, std::size_t window_bytes) noexcept;
   /// Nothing is owed any more; all that was is dropped for `why`, and what is offered later too.
   void remove(drop_reason why, effect_list& out);
 
@@ -90,6 +93,7 @@ public:
   std::size_t in_flight() const noexcept { return in_flight_events_; }
   bool removed() const noexcept { return removed_; }
   bool has_own_work() const noexcept { return resend_at_ < next_dseq_ || !waiting_.empty(); }
+  bool may_send() const noexcept { return !orphaned_; }
   /// `f(event)` for all that is owed and does not wait in the outbox.
   template <class F> void for_each_kept(F f) const;
   void check(std::size_t in_outbox) const;
@@ -125,6 +129,7 @@ private:
   std::uint64_t joined_at_ = 0;
   bool behind_ = false;
   bool removed_ = false;
+  bool orphaned_ = false; ///< the peer's new start has not announced it yet
   drop_reason removed_why_ = drop_reason::unsubscribed;
   std::uint64_t last_topic_ = 0;
   ledger::row* last_row_ = nullptr;

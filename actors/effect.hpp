@@ -7,6 +7,7 @@
 #include "actors/dead_letters.hpp"
 #include "actors/ledger_view.hpp"
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -16,6 +17,8 @@ namespace edupulse {
 /// How an event ended for one subscription.
 enum class fate : std::uint8_t { handled, dead, expired, dropped };
 std::string_view to_string(fate what) noexcept;
+
+struct peer_message; // actors/peers.hpp
 
 namespace effects {
 
@@ -67,6 +70,11 @@ struct acknowledge {
   std::uint64_t count;
   fate how;
   drop_reason why; ///< of dropped ones
+};
+/// Write this to a peer's connections, or cut them.
+struct to_peer {
+  std::uint32_t peer;
+  std::shared_ptr<peer_message> what;
 };
 /// Publishers of matching topics wait (closed) or go on (open).
 struct gate {
@@ -152,7 +160,7 @@ using effect =
                  effects::stepped_aside, effects::breaker_opened, effects::breaker_closed,
                  effects::stalled, effects::recovered, effects::dropping, effects::quarantined,
                  effects::resumed, effects::backing_off, effects::handler_down,
-                 effects::workers_held, effects::acknowledge>;
+                 effects::workers_held, effects::acknowledge, effects::to_peer>;
 using effect_list = std::vector<effect>;
 
 } // namespace edupulse

@@ -25,6 +25,16 @@ void link::on_session_lost(time_point now) {
   next_check_ = outbox_.owed() > 0 ? now + check_every : time_point::max();
 }
 
+void link::begin_anew() {
+  state_ = state::down;
+  outbox_.restart();
+  inbound_ = inbound();
+  controls_.clear();
+  sent_controls_ = 0;
+  next_control_ = 1;
+  control_seen_ = 0;
+}
+
 // -- from the wire --------------------------------------------------------------------------
 
 expected<void> link::on_resume(const link_resume& what, time_point now, effect_list& out) {

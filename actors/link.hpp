@@ -94,6 +94,8 @@ public:
   // -- sessions -------------------------------------------------------------------------
   void on_session(time_point now, effects& io);
   void on_session_lost(time_point now);
+  /// The peer has started anew, and remembers nothing of this link.
+  void begin_anew();
   bool is_up() const noexcept { return state_ == state::up; }
 
   // -- from the wire; errors are `protocol`: cut the session ------------------------------------

@@ -33,7 +33,8 @@ void outbox::close(std::uint32_t index, drop_reason why, effect_list& out) {
     return;
   let_fall_behind(*which);
   which->remove(why, out);
-  by_remote_.erase(which->about().remote);
+  if (find_remote(which->about().remote) == which)
+    by_remote_.erase(which->about().remote);
   by_index_.erase(index);
   std::erase_if(all_, [&](const auto& one) { return one.get() == which; });
 }
@@ -203,14 +204,24 @@ expected<void> outbox::resume(std::span<const expectation> known, effect_list&) 
   return {};
 }
 
-void outbox::restart(effect_list&) {
+void outbox::restart() {
   for (auto& one : all_) {
     let_fall_behind(*one);
     one->restart();
-    one->rejoin(next_place_);
   }
+  by_remote_.clear();
   queue_.clear();
   queued_bytes_ = 0;
+}
+
+void outbox::rebind(std::uint32_t index, std::uint32_t remote, std::size_t window_events,
+                    std::size_t window_bytes) {
+  auto* which = find(index);
+  if (which == nullptr)
+    return;
+  which->rebind(remote, window_events, window_bytes);
+  which->rejoin(next_place_);
+  by_remote_[remote] = which;
 }
 
 // -- time and reading -------------------------------------------------------------------------

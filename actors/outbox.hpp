@@ -61,8 +61,10 @@ public:
   /// A new connection to the same start of the peer. Destinations that it does not name it has
   /// nothing of. Errors: `protocol`.
   expected<void> resume(std::span<const expectation> known, effect_list& out);
-  /// The peer has started anew: nothing it was sent counts.
-  void restart(effect_list& out);
+  /// The peer has started anew: nothing it was sent counts, and nothing is sent before `rebind`.
+  void restart();
+  void rebind(std::uint32_t index, std::uint32_t remote, std::size_t window_events,
+              std::size_t window_bytes);
 
   // -- time and reading ---------------------------------------------------------------------
   void on_check(time_point now, effect_list& out);

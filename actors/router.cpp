@@ -23,6 +23,7 @@ void router::touch(std::uint32_t which) {
 void router::finish_turn(time_point now, effect_list& out) {
   if (!starts_.empty())
     start_waiting(out);
+  flush_peers(now, out);
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     const auto which = touched_[i];
     auto* what = live(which);
@@ -42,6 +43,7 @@ void router::finish_turn(time_point now, effect_list& out) {
       finish_removal(which, out);
   }
   touched_.clear();
+  flush_peers(now, out);
   if (draining_ && !drained_said_ && owed() == 0) {
     drained_said_ = true;
     out.emplace_back(effects::drained{});
@@ -83,22 +85,14 @@ void router::offer_run(const chunk_ptr& events, std::uint32_t begin, std::uint32
     if (entry.special && entry.event->tracked_by() != nullptr)
       out.emplace_back(effects::routed{entry.event, matches});
   }
-  for (const auto which : to.subscribers) {
-    slots_[which]->owed->offer(events, begin, end, now, out);
-    touch(which);
+  const auto& all = to.subscribers;
+  const auto theirs = std::lower_bound(all.begin(), all.end(), subscriber_index::remote);
+  for (auto at = all.begin(); at != theirs; ++at) {
+    slots_[*at]->owed->offer(events, begin, end, now, out);
+    touch(*at);
   }
-}
-
-void router::on_peer_events(std::uint32_t peer, std::uint32_t subscription, const slice& events,
-                            std::uint64_t missed, time_point now, effect_list& out) {
-  if (auto* what = live(subscription)) {
-    what->owed->offer_from(peer, events, missed, now, out);
-    touch(subscription);
-  } else {
-    out.emplace_back(effects::acknowledge{peer, subscription, events.first_seq, events.size(),
-                                          fate::dropped, drop_reason::unsubscribed});
-  }
-  finish_turn(now, out);
+  if (theirs != all.end())
+    peers_.offer({events, begin, end, 0}, {theirs, all.end()}, now, out);
 }
 
 void router::on_report(const batch_ptr& work, time_point now, effect_list& out) {
@@ -132,6 +126,7 @@ void router::on_wake(time_point now, effect_list& out) {
   if (const auto due = supervision_.next_deadline(); due && *due <= now)
     supervision_.on_wake(now, asked);
   follow(std::move(asked), now, out);
+  peers_.on_tick(now, out);
   finish_turn(now, out);
 }
 
@@ -198,11 +193,13 @@ std::optional<time_point> router::next_deadline() const {
   auto next = supervision_.next_deadline();
   if (!wakes_.empty() && (!next || wakes_.begin()->first < *next))
     next = wakes_.begin()->first;
+  if (const auto due = peers_.next_deadline(); due && (!next || *due < *next))
+    next = due;
   return next;
 }
 
 std::size_t router::owed() const {
-  std::size_t sum = 0;
+  std::size_t sum = peers_.owed();
   for (const auto& what : slots_)
     if (what)
       sum += what->owed->owed();
@@ -257,6 +254,8 @@ ledger_view router::ledger_snapshot() const {
         slots_[which]->owed->for_each_owed([&](const envelope& event, bool received) {
           count(received ? ledger::received(which) : which, event.topic());
         });
+    peers_.for_each_owed(
+        [&](std::uint32_t index, const envelope& event) { count(index, event.topic()); });
   });
 }
 
@@ -265,6 +264,7 @@ void router::check() const {
     if (what)
       what->owed->check();
   supervision_.check();
+  peers_.check();
 }
 
 } // namespace edupulse

@@ -16,6 +16,7 @@
 #include "actors/delivery.hpp"
 #include "actors/effect.hpp"
 #include "actors/ledger.hpp"
+#include "actors/peers.hpp"
 #include "actors/status.hpp"
 #include "actors/stuck_calls.hpp"
 #include "actors/subscriptions.hpp"
@@ -44,10 +45,6 @@ public:
 
   // -- events -----------------------------------------------------------------------
   void on_events(const chunk_ptr& events, time_point now, effect_list& out);
-  /// Events of a peer, for one subscription; `events.first_seq` is the peer's number of the first,
-  /// `missed` how many it dropped just before. Each is answered by an `effects::acknowledge`.
-  void on_peer_events(std::uint32_t peer, std::uint32_t subscription, const slice& events,
-                      std::uint64_t missed, time_point now, effect_list& out);
   void on_report(const batch_ptr& work, time_point now, effect_list& out);
   void on_completion(std::uint32_t subscription, std::uint64_t seq, std::uint32_t attempt,
                      outcome&& what, time_point now, effect_list& out);
@@ -73,6 +70,23 @@ public:
   void on_handler_down(std::uint32_t which, std::uint32_t lane, std::uint32_t generation,
                        exit_kind how, std::string why, time_point now, effect_list& out);
 
+  // -- other nodes --------------------------------------------------------------------------
+  /// One start of a node, which from now on is owed what its subscriptions want.
+  expected<std::uint32_t> add_peer(std::string name, const link::settings& how, time_point now,
+                                   effect_list& out);
+  /// It has started anew: what it had not concluded is sent again.
+  void restart_peer(std::uint32_t peer, time_point now, effect_list& out);
+  void remove_peer(std::uint32_t peer, drop_reason why, time_point now, effect_list& out);
+  void on_session(std::uint32_t peer, time_point now, effect_list& out);
+  void on_session_lost(std::uint32_t peer, time_point now, effect_list& out);
+  void on_control(std::uint32_t peer, peer_control&& what, time_point now, effect_list& out);
+  void on_frame(std::uint32_t peer, std::vector<incoming_run>&& runs, time_point now,
+                effect_list& out);
+  /// A frame of events has left for the peer.
+  void on_written(std::uint32_t peer, time_point now, effect_list& out);
+  /// Carries out the effect of that name.
+  void acknowledge(const effects::acknowledge& what, time_point now, effect_list& out);
+
   // -- dead letters -----------------------------------------------------------------------
   /// Errors: `not_found` when its subscription is not here; the letter stays where it is.
   expected<void> redrive(dead_letter letter, time_point now, effect_list& out);
@@ -97,9 +111,13 @@ public:
   /// Subscriptions whose filter matches.
   std::size_t count_matching(std::string_view topic);
   /// Also of subscriptions that have ended.
-  const std::string& name(std::uint32_t which) const { return all_names_.at(which); }
+  const std::string& name(std::uint32_t which) const {
+    return subscriber_index::is_remote(which) ? peers_.name(which) : all_names_.at(which);
+  }
   const subscription_options& options(std::uint32_t which) const;
-  const topic_filter& filter(std::uint32_t which) const { return slots_[which]->filter; }
+  const topic_filter& filter(std::uint32_t which) const {
+    return subscriber_index::is_remote(which) ? peers_.filter(which) : slots_[which]->filter;
+  }
   void check() const;
 
 private:
@@ -151,6 +169,11 @@ private:
   void leave_workers(time_point now, effect_list& out);
   void move_lane(place at, time_point now, supervision::effects& asked, effect_list& out);
   void finish_removal(std::uint32_t which, effect_list& out);
+  std::vector<announced_subscription> announcements() const;
+  announced_subscription announcement(std::uint32_t which) const;
+  void cut_unless(std::uint32_t peer, const expected<void>& good, time_point now, effect_list& out);
+  void tell(std::uint32_t peer, link_effect&& what, effect_list& out);
+  void flush_peers(time_point now, effect_list& out);
   std::string state_of(const slot& what) const;
 
   settings how_;
@@ -158,6 +181,7 @@ private:
   supervision supervision_;
   stuck_calls stuck_;
   ledger book_;
+  peers peers_{table_, book_};
   std::vector<std::unique_ptr<slot>> slots_;
   std::unordered_map<std::string, std::uint32_t> names_;
   std::vector<std::string> all_names_;

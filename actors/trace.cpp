@@ -156,6 +156,15 @@ void describe(line& to, const effects::acknowledge& e) {
   to.word("acknowledge").about(e.subscription).field("peer", e.peer).field("dseq", e.first);
   to.field("n", e.count).word(to_string(e.how));
 }
+void describe(line& to, const effects::to_peer& e) {
+  to.word("to_peer").field("peer", e.peer);
+  if (const auto* cut = std::get_if<link_effects::cut>(&e.what->what))
+    to.word("cut").quoted("why", cut->why);
+  else if (std::holds_alternative<link_effects::send_events>(e.what->what))
+    to.word("events");
+  else
+    to.word("control");
+}
 void describe(line& to, const effects::workers_held& e) {
   to.word("workers_held").field("workers", e.workers).field("moved", e.moved).field("left", e.left);
 }
@@ -202,6 +211,9 @@ bool is_decision(const effect& what) noexcept {
                         [](const effects::dispatch&) { return false; },
                         [](const effects::routed&) { return false; },
                         [](const effects::settle&) { return false; },
+                        [](const effects::to_peer& e) {
+                          return std::holds_alternative<link_effects::cut>(e.what->what);
+                        },
                         [](const effects::acknowledge&) { return false; },
                         [](const effects::start_handler&) { return false; },
                         [](const effects::stepped_aside&) { return false; },

@@ -30,7 +30,8 @@ constexpr std::string_view effect_names[] = {"batches.dispatched",
                                              "restarts.backed_off",
                                              "handlers.ended",
                                              "workers.held",
-                                             "peers.acknowledged"};
+                                             "peers.acknowledged",
+                                             "peers.told"};
 static_assert(std::size(input_names) == std::variant_size_v<input>);
 static_assert(std::size(effect_names) == std::variant_size_v<effect>);
 } // namespace

@@ -1,0 +1,258 @@
+#include "actors/peers.hpp"
+#include <algorithm>
+
+namespace edupulse {
+
+// -- peers come and go ------------------------------------------------------------------
+
+expected<std::uint32_t> peers::add(std::string name, link::settings how,
+                                   const std::vector<announced_subscription>& ours) {
+  if (peers_.size() >= most)
+    return fail(errc::refused,
+                "this node has " + std::to_string(most) + " peers: no room for '" + name + "'");
+  while (peers_.contains(next_peer_ % most))
+    ++next_peer_;
+  const auto id = next_peer_++ % most;
+  auto& added = peers_[id];
+  added.name = std::move(name);
+  added.to = std::make_unique<link>(how);
+  for (const auto& one : ours)
+    added.to->received().open(one.number, one.window_events);
+  carry(added, ours, {});
+  return id;
+}
+
+void peers::restart(std::uint32_t id, const std::vector<announced_subscription>& ours) {
+  const auto at = peers_.find(id);
+  if (at == peers_.end())
+    return;
+  auto& one = at->second;
+  for (auto& [number, what] : std::exchange(one.known_by_number, {}))
+    one.orphans.insert_or_assign(what.name, std::move(what));
+  one.to->begin_anew();
+  one.interest_sent = one.interest_seen = 0;
+  for (const auto& subscription : ours)
+    one.to->received().open(subscription.number, subscription.window_events);
+  carry(one, ours, {});
+}
+
+void peers::remove(std::uint32_t id, drop_reason why, effect_list& out) {
+  const auto at = peers_.find(id);
+  if (at == peers_.end())
+    return;
+  for (const auto& [number, what] : at->second.known_by_number)
+    forget(at->second, what, why, out);
+  for (const auto& [name, what] : at->second.orphans)
+    forget(at->second, what, why, out);
+  touched_.erase(id);
+  peers_.erase(at);
+}
+
+void peers::forget(entry& from, const entry::known& what, drop_reason why, effect_list& out) {
+  table_.remove(what.index);
+  by_index_.erase(what.index);
+  from.to->owed().close(what.index, why, out);
+  book_.retire_subscription(what.index);
+}
+
+namespace {
+const std::string gone_name = "(gone)";
+const topic_filter gone_filter{};
+} // namespace
+
+const std::string& peers::name(std::uint32_t index) const {
+  const auto at = by_index_.find(index);
+  return at == by_index_.end() ? gone_name : at->second.first;
+}
+
+const topic_filter& peers::filter(std::uint32_t index) const {
+  const auto at = by_index_.find(index);
+  return at == by_index_.end() ? gone_filter : at->second.second;
+}
+
+// -- subscriptions of this node -----------------------------------------------------------
+
+void peers::carry(entry& to, std::vector<announced_subscription> added,
+                  std::vector<std::uint32_t> removed) {
+  to.to->carry(encode({++to.interest_sent, std::move(added), std::move(removed)}));
+}
+
+void peers::announce(const announced_subscription& what) {
+  for (auto& [id, one] : peers_) {
+    one.to->received().open(what.number, what.window_events);
+    carry(one, {what}, {});
+    touched_.insert(id);
+  }
+}
+
+void peers::withdraw(std::uint32_t number) {
+  for (auto& [id, one] : peers_) {
+    one.to->received().close(number);
+    carry(one, {}, {number});
+    touched_.insert(id);
+  }
+}
+
+expected<void> peers::on_interest(std::uint32_t id, entry& from, std::span<const std::byte> bytes,
+                                  time_point now, effect_list& out) {
+  auto news = decode_interest(bytes);
+  if (!news)
+    return tl::unexpected<error>(news.error());
+  if (news->version != from.interest_seen + 1)
+    return fail(errc::protocol, "the peer's interest jumps from " +
+                                    std::to_string(from.interest_seen) + " to " +
+                                    std::to_string(news->version));
+  from.interest_seen = news->version;
+  for (auto& one : news->added)
+    if (auto good = on_added(id, from, one, now); !good)
+      return good;
+  for (const auto number : news->removed) {
+    const auto gone = from.known_by_number.find(number);
+    if (gone == from.known_by_number.end())
+      return fail(errc::protocol, "the peer withdraws a subscription that it did not announce");
+    forget(from, gone->second, drop_reason::unsubscribed, out);
+    from.known_by_number.erase(gone);
+  }
+  for (const auto& [name, what] : std::exchange(from.orphans, {})) // the first message says all
+    forget(from, what, drop_reason::unsubscribed, out);
+  return {};
+}
+
+expected<void> peers::on_added(std::uint32_t id, entry& from, announced_subscription& one,
+                               time_point now) {
+  if (from.known_by_number.contains(one.number) || from.next_number >= most_subscriptions)
+    return fail(errc::protocol, "the peer announces one subscription twice, or too many");
+  auto name = one.name + "@" + from.name;
+  std::uint32_t index = 0;
+  if (const auto old = from.orphans.find(name); old != from.orphans.end()) {
+    index = old->second.index;
+    from.to->owed().rebind(index, one.number, one.window_events, one.window_bytes);
+    table_.remove(index);
+    from.orphans.erase(old);
+  } else {
+    index = subscriber_index::make(id, from.next_number++);
+    book_.name_subscription(index, name);
+    from.to->owed().open(
+        {index, one.number, name, one.overload, one.window_events, one.window_bytes}, book_, now);
+  }
+  table_.add(index, one.filter);
+  by_index_.insert_or_assign(index, std::pair(name, one.filter));
+  from.known_by_number.emplace(one.number, entry::known{index, std::move(name)});
+  return {};
+}
+
+// -- events -------------------------------------------------------------------------------
+
+void peers::offer(const slice& what, std::span<const std::uint32_t> targets, time_point now,
+                  effect_list& out) {
+  for (auto begin = targets.begin(); begin != targets.end();) {
+    const auto id = subscriber_index::peer_of(*begin);
+    const auto end = std::find_if(begin, targets.end(), [&](std::uint32_t index) {
+      return subscriber_index::peer_of(index) != id;
+    });
+    peers_.at(id).to->owed().offer(
+        what, std::make_shared<const std::vector<std::uint32_t>>(begin, end), now, out);
+    touched_.insert(id);
+    begin = end;
+  }
+}
+
+void peers::acknowledge(const edupulse::effects::acknowledge& what) {
+  const auto at = peers_.find(what.peer);
+  if (at == peers_.end())
+    return; // it is gone, and has nobody to tell
+  at->second.to->received().concluded(
+      {what.subscription, what.first, what.count, what.how, what.why});
+  touched_.insert(what.peer);
+}
+
+// -- sessions and the wire ------------------------------------------------------------------
+
+void peers::on_session(std::uint32_t id, time_point now) {
+  auto& one = peers_.at(id);
+  one.to->on_session(now, one.io);
+  touched_.insert(id);
+}
+
+void peers::on_session_lost(std::uint32_t id, time_point now) {
+  if (const auto at = peers_.find(id); at != peers_.end())
+    at->second.to->on_session_lost(now);
+}
+
+expected<void> peers::on_control(std::uint32_t id, peer_control&& what, time_point now,
+                                 effect_list& out) {
+  const auto at = peers_.find(id);
+  if (at == peers_.end())
+    return {};
+  auto& one = at->second;
+  touched_.insert(id);
+  if (const auto* resume = std::get_if<link_resume>(&what))
+    return one.to->on_resume(*resume, now, out);
+  if (const auto* taken = std::get_if<link_taken>(&what))
+    return one.to->on_taken(*taken, now);
+  link::effects io;
+  auto good = one.to->on_numbered(std::move(std::get<link_numbered>(what)), now, out, io);
+  for (auto& asked : io) {
+    if (const auto* news = std::get_if<link_effects::carried>(&asked); news != nullptr && good)
+      good = on_interest(id, one, news->what, now, out);
+  }
+  return good;
+}
+
+expected<void> peers::on_events(std::uint32_t id, std::vector<incoming_run>&& runs) {
+  const auto at = peers_.find(id);
+  if (at == peers_.end())
+    return {};
+  touched_.insert(id);
+  return at->second.to->on_events(std::move(runs), at->second.io);
+}
+
+void peers::on_written(std::uint32_t id) {
+  if (const auto at = peers_.find(id); at != peers_.end()) {
+    at->second.to->on_written();
+    touched_.insert(id);
+  }
+}
+
+// -- time and reading -------------------------------------------------------------------------
+
+void peers::on_tick(time_point now, effect_list& out) {
+  for (auto& [id, one] : peers_)
+    if (const auto due = one.to->next_deadline(); due && *due <= now) {
+      one.to->on_tick(now, out, one.io);
+      touched_.insert(id);
+    }
+}
+
+peers::effects peers::flush(time_point now, effect_list& out) {
+  effects all;
+  for (const auto id : std::exchange(touched_, {})) {
+    auto& one = peers_.at(id);
+    one.to->flush(now, out, one.io);
+    for (auto& what : std::exchange(one.io, {}))
+      all.push_back({id, std::move(what)});
+  }
+  return all;
+}
+
+std::optional<time_point> peers::next_deadline() const {
+  std::optional<time_point> next;
+  for (const auto& [id, one] : peers_)
+    if (const auto due = one.to->next_deadline(); due && (!next || *due < *next))
+      next = due;
+  return next;
+}
+
+std::size_t peers::owed() const {
+  std::size_t sum = 0;
+  for (const auto& [id, one] : peers_)
+    sum += one.to->owed().owed();
+  return sum;
+}
+
+void peers::check() const {
+  for (const auto& [id, one] : peers_)
+    one.to->check();
+}
+
+} // namespace edupulse

@@ -1,0 +1,131 @@
+#pragma once
+// The other nodes, as the router sees them: a link to each, and what their subscriptions want. To
+// the routing table a subscription of a peer is a subscriber like any other; its index says whose
+// it is.
+
+#include "actors/interest.hpp"
+#include "actors/link.hpp"
+#include "actors/subscriptions.hpp"
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace edupulse {
+
+/// What a link asks of the shell of its node.
+struct peer_message {
+  link_effect what;
+};
+using peer_control = std::variant<link_resume, link_taken, link_numbered>;
+
+/// Numbers of subscribers in the routing table. Subscriptions of this node count from 0; those of
+/// peers have the highest bit, then whose they are. (The bit between is the ledger's.)
+namespace subscriber_index {
+inline constexpr std::uint32_t remote = 1u << 31;
+inline constexpr std::uint32_t peer_bits = 12;
+inline constexpr std::uint32_t number_bits = 18;
+constexpr bool is_remote(std::uint32_t index) noexcept { return (index & remote) != 0; }
+constexpr std::uint32_t peer_of(std::uint32_t index) noexcept {
+  return (index & ~remote) >> number_bits;
+}
+constexpr std::uint32_t make(std::uint32_t peer, std::uint32_t number) noexcept {
+  return remote | peer << number_bits | number;
+}
+} // namespace subscriber_index
+
+class peers {
+public:
+  static constexpr std::uint32_t most = 1u << subscriber_index::peer_bits;
+  static constexpr std::uint32_t most_subscriptions = 1u << subscriber_index::number_bits;
+
+  peers(subscriptions& table, ledger& book) : table_(table), book_(book) {}
+
+  struct effect {
+    std::uint32_t peer;
+    link_effect what;
+  };
+  using effects = std::vector<effect>;
+
+  // -- peers come and go ------------------------------------------------------------------
+  /// One start of a node. Errors: `refused` when there are too many.
+  expected<std::uint32_t> add(std::string name, link::settings how,
+                              const std::vector<announced_subscription>& ours);
+  /// The node has started anew. What its subscriptions were owed waits for those of the same names;
+  /// what its first announcement does not name is dropped.
+  void restart(std::uint32_t peer, const std::vector<announced_subscription>& ours);
+  /// Everything it was owed is dropped for `why`, and counted.
+  void remove(std::uint32_t peer, drop_reason why, effect_list& out);
+  bool knows(std::uint32_t peer) const { return peers_.contains(peer); }
+  /// Of a subscription of a peer, by its index. Errors never: an index that is gone is "(gone)".
+  const std::string& name(std::uint32_t index) const;
+  const topic_filter& filter(std::uint32_t index) const;
+
+  // -- subscriptions of this node ---------------------------------------------------------
+  void announce(const announced_subscription& what);
+  void withdraw(std::uint32_t number);
+
+  // -- events -----------------------------------------------------------------------------
+  /// `targets`: indexes of one or more peers, rising.
+  void offer(const slice& what, std::span<const std::uint32_t> targets, time_point now,
+             effect_list& out);
+  /// What became here of events that a peer sent.
+  void acknowledge(const edupulse::effects::acknowledge& what);
+
+  // -- sessions and the wire ----------------------------------------------------------------
+  void on_session(std::uint32_t peer, time_point now);
+  void on_session_lost(std::uint32_t peer, time_point now);
+  /// Errors: `protocol`, `malformed`: cut the session.
+  expected<void> on_control(std::uint32_t peer, peer_control&& what, time_point now,
+                            effect_list& out);
+  expected<void> on_events(std::uint32_t peer, std::vector<incoming_run>&& runs);
+  void on_written(std::uint32_t peer);
+
+  // -- time and reading ---------------------------------------------------------------------
+  void on_tick(time_point now, effect_list& out);
+  /// Lets every link that has something to say say it, and hands over what is to be done.
+  effects flush(time_point now, effect_list& out);
+  std::optional<time_point> next_deadline() const;
+  std::size_t owed() const;
+  /// `f(index, event)`.
+  template <class F> void for_each_owed(F f) const {
+    for (const auto& [id, one] : peers_)
+      one.to->owed().for_each_owed(f);
+  }
+  void check() const;
+
+private:
+  struct entry {
+    std::string name;
+    std::unique_ptr<link> to;
+    std::uint64_t interest_sent = 0;
+    std::uint64_t interest_seen = 0;
+    std::uint32_t next_number = 0;
+    struct known {
+      std::uint32_t index;
+      std::string name; ///< "indexer@api-2"
+    };
+    std::map<std::uint32_t, known> known_by_number; ///< the peer's number
+    std::map<std::string, known> orphans;           ///< of its earlier start, by name
+    link::effects io;
+  };
+
+  void carry(entry& to, std::vector<announced_subscription> added,
+             std::vector<std::uint32_t> removed);
+  expected<void> on_interest(std::uint32_t id, entry& from, std::span<const std::byte> bytes,
+                             time_point now, effect_list& out);
+  expected<void> on_added(std::uint32_t id, entry& from, announced_subscription& one,
+                          time_point now);
+  void forget(entry& from, const entry::known& what, drop_reason why, effect_list& out);
+
+  subscriptions& table_;
+  ledger& book_;
+  std::map<std::uint32_t, entry> peers_;
+  std::map<std::uint32_t, std::pair<std::string, topic_filter>> by_index_;
+  std::set<std::uint32_t> touched_;
+  std::uint32_t next_peer_ = 0;
+};
+
+} // namespace edupulse

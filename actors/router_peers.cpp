@@ -1,0 +1,105 @@
+// The router and other nodes: what arrives from peers, and what is told to them.
+
+#include "actors/router.hpp"
+
+namespace edupulse {
+
+expected<std::uint32_t> router::add_peer(std::string name, const link::settings& how,
+                                         time_point now, effect_list& out) {
+  auto added = peers_.add(std::move(name), how, announcements());
+  finish_turn(now, out);
+  return added;
+}
+
+void router::restart_peer(std::uint32_t peer, time_point now, effect_list& out) {
+  peers_.restart(peer, announcements());
+  finish_turn(now, out);
+}
+
+void router::remove_peer(std::uint32_t peer, drop_reason why, time_point now, effect_list& out) {
+  peers_.remove(peer, why, out);
+  finish_turn(now, out);
+}
+
+/// Also those that are ending: their last conclusions are still to come.
+std::vector<announced_subscription> router::announcements() const {
+  std::vector<announced_subscription> all;
+  for (std::uint32_t which = 0; which < slots_.size(); ++which)
+    if (slots_[which])
+      all.push_back(announcement(which));
+  return all;
+}
+
+announced_subscription router::announcement(std::uint32_t which) const {
+  const auto& o = options(which);
+  return {which,
+          name(which),
+          slots_[which]->filter,
+          {o.overload, o.backlog_events, o.backlog_bytes, o.stall_after},
+          o.backlog_events,
+          o.backlog_bytes};
+}
+
+void router::on_session(std::uint32_t peer, time_point now, effect_list& out) {
+  peers_.on_session(peer, now);
+  finish_turn(now, out);
+}
+
+void router::on_session_lost(std::uint32_t peer, time_point now, effect_list& out) {
+  peers_.on_session_lost(peer, now);
+  finish_turn(now, out);
+}
+
+void router::on_control(std::uint32_t peer, peer_control&& what, time_point now, effect_list& out) {
+  auto good = peers_.on_control(peer, std::move(what), now, out);
+  cut_unless(peer, good, now, out);
+}
+
+void router::on_frame(std::uint32_t peer, std::vector<incoming_run>&& runs, time_point now,
+                      effect_list& out) {
+  auto good = peers_.on_events(peer, std::move(runs));
+  cut_unless(peer, good, now, out);
+}
+
+void router::cut_unless(std::uint32_t peer, const expected<void>& good, time_point now,
+                        effect_list& out) {
+  if (!good)
+    tell(peer, link_effects::cut{good.error().text}, out);
+  finish_turn(now, out);
+}
+
+void router::on_written(std::uint32_t peer, time_point now, effect_list& out) {
+  peers_.on_written(peer);
+  finish_turn(now, out);
+}
+
+void router::acknowledge(const effects::acknowledge& what, time_point now, effect_list& out) {
+  peers_.acknowledge(what);
+  flush_peers(now, out);
+}
+
+void router::tell(std::uint32_t peer, link_effect&& what, effect_list& out) {
+  out.emplace_back(
+      effects::to_peer{peer, std::make_shared<peer_message>(peer_message{std::move(what)})});
+}
+
+/// Events that arrived go to their subscriptions; all else is for the shell.
+void router::flush_peers(time_point now, effect_list& out) {
+  for (auto& [peer, what] : peers_.flush(now, out)) {
+    auto* given = std::get_if<link_effects::deliver>(&what);
+    if (given == nullptr) {
+      tell(peer, std::move(what), out);
+      continue;
+    }
+    if (auto* to = live(given->subscription)) {
+      to->owed->offer_from(peer, given->events, given->missed, now, out);
+      touch(given->subscription);
+    } else {
+      out.emplace_back(effects::acknowledge{peer, given->subscription, given->events.first_seq,
+                                            given->events.size(), fate::dropped,
+                                            drop_reason::unsubscribed});
+    }
+  }
+}
+
+} // namespace edupulse
