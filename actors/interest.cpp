@@ -98,17 +98,19 @@ expected<interest_message> decode_interest(std::span<const std::byte> bytes) {
     limits.nestingLimit = 8;
     capnp::FlatArrayMessageReader reader(words, limits);
     const auto root = reader.getRoot<schema::Interest>();
-    if (root.getAdded().size() > max_announced || root.getRemoved().size() > max_announced)
+    const auto added = root.getAdded();
+    const auto removed = root.getRemoved();
+    if (added.size() > max_announced || removed.size() > max_announced)
       return malformed("more subscriptions than a node may have");
     interest_message to;
     to.version = root.getVersion();
-    for (auto one : root.getAdded()) {
+    for (auto one : added) {
       auto subscription = read(one);
       if (!subscription)
         return tl::unexpected<error>(subscription.error());
       to.added.push_back(std::move(*subscription));
     }
-    for (const auto number : root.getRemoved())
+    for (const auto number : removed)
       to.removed.push_back(number);
     return to;
   };

@@ -110,9 +110,10 @@ expected<hello_message> decode_hello(std::span<const std::byte> body) {
     to.address = std::move(*address);
     if (to.node.is_nil() || to.boot_epoch == 0 || to.name.empty() || to.cluster.empty())
       return malformed("a hello without node, epoch, name or cluster");
-    if (from.getSettings().size() > link_limits::settings)
+    const auto settings = from.getSettings();
+    if (settings.size() > link_limits::settings)
       return malformed("a hello with too many settings");
-    for (auto one : from.getSettings()) {
+    for (auto one : settings) {
       auto key = text_of(one.getName(), "a setting's name");
       auto value = text_of(one.getValue(), "a setting's value");
       if (!key || !value)
@@ -205,11 +206,12 @@ expected<std::vector<run_head>> read_head(std::span<const std::byte> bytes,
   return reading<schema::EventsHead>(bytes, [&](auto from) -> expected<std::vector<run_head>> {
     std::vector<run_head> all;
     std::uint64_t count = 0;
-    if (from.getRuns().size() > link_limits::runs)
+    const auto runs = from.getRuns(); // once: every reading counts against the limit
+    if (runs.size() > link_limits::runs)
       return malformed("too many runs");
-    for (auto run : from.getRuns()) {
-      if (run.getTargets().size() == 0 || run.getTargets().size() > link_limits::targets ||
-          run.getCount() == 0)
+    for (auto run : runs) {
+      const auto targets = run.getTargets();
+      if (targets.size() == 0 || targets.size() > link_limits::targets || run.getCount() == 0)
         return malformed("a run without events or targets, or with too many of them");
       count += run.getCount();
       constexpr std::uint64_t longest_ms = 1000ull * 60 * 60 * 24 * 366;
@@ -219,7 +221,7 @@ expected<std::vector<run_head>> read_head(std::span<const std::byte> bytes,
                      ? delivery_level::best_effort
                      : delivery_level::acknowledged;
       to.expires_in = std::chrono::milliseconds(std::min(run.getExpiresInMs(), longest_ms));
-      for (auto one : run.getTargets())
+      for (auto one : targets)
         to.targets.push_back({one.getSubscription(), one.getDseq(), one.getMissed()});
     }
     if (count != envelopes)

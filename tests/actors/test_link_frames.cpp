@@ -136,6 +136,17 @@ TEST_CASE("frames: events arrive with their bytes, targets, level and time left"
   CHECK(last.key() == "k");
 }
 
+TEST_CASE("frames: as many runs as a frame may have are read") {
+  std::vector<outgoing_run> runs;
+  for (std::uint64_t i = 0; i < 1024; ++i)
+    runs.push_back(run_of(1, {{1, 1 + i, 0}, {2, 1 + i, 0}}));
+  frame_bytes frame;
+  append_frame(frame, runs);
+  const auto read = decode_events(body_of(frame), publisher, now, {});
+  REQUIRE(read);
+  CHECK(read->size() == 1024);
+}
+
 TEST_CASE("frames: an envelope that another node published is refused") {
   const auto frame = events_frame();
   const auto runs = decode_events(body_of(frame), make_node_id(9, 9), now, {});

@@ -20,6 +20,7 @@ struct event_recipe {
   std::uint64_t number = 0;
   delivery_level level = delivery_level::acknowledged;
   time_point expires_at = time_point::max();
+  node_id publisher = make_node_id(1, 2);
 };
 
 /// An event type of that name, without a schema.
@@ -41,7 +42,7 @@ inline envelope_ptr make_event(const event_recipe& how = {}) {
   envelope_header header;
   header.id.value = from_halves(0x0193000000007000,
                                 0x8000000000000000 | (how.number ? how.number : ++last_number));
-  header.publisher = make_node_id(1, 2);
+  header.publisher = how.publisher;
   header.occurred_at_ms = 1'700'000'000'000;
   header.subject = how.subject;
   header.key = how.key;

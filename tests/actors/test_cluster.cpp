@@ -1,0 +1,175 @@
+// A simulated cluster: real routers, real frames, faults by seed. First things go wrong for a while
+// (safety: nothing is handled twice by one start of a node, keys stay in order), then nothing does
+// any more, and everything has to come to its end (liveness).
+
+#include "tests/support/catch.hpp"
+#include "tests/support/seed.hpp"
+#include "tests/support/sim_cluster.hpp"
+#include <algorithm>
+#include <cstdlib>
+
+using namespace edupulse;
+using namespace edupulse::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::uint64_t rounds(std::uint64_t n) {
+  return std::getenv("EDUPULSE_SOAK") != nullptr ? 33 * n : n;
+}
+
+subscription_options patient() {
+  subscription_options options;
+  options.retry.first = 2ms;
+  options.retry.cap = 20ms;
+  options.retry.max_crashes = 1000;
+  options.stall_after = 1h; // nothing is shed: whatever is published must be handled
+  return options;
+}
+
+/// What was published of one key, in order.
+using by_key = std::map<std::pair<std::size_t, std::string>, std::vector<std::string>>;
+
+bool is_subsequence_in_order(const std::vector<std::string>& published,
+                             const std::vector<std::string>& handled) {
+  // First handlings are in publish order: repeats are of what was seen.
+  std::set<std::string> wanted(published.begin(), published.end());
+  std::set<std::string> seen;
+  std::size_t next = 0;
+  for (const auto& id : handled) {
+    if (!wanted.contains(id) || !seen.insert(id).second)
+      continue;
+    while (next < published.size() && published[next] != id)
+      ++next;
+    if (next == published.size())
+      return false;
+  }
+  return true;
+}
+
+bool has_repeats(std::vector<std::string> ids) {
+  std::sort(ids.begin(), ids.end());
+  return std::adjacent_find(ids.begin(), ids.end()) != ids.end();
+}
+
+} // namespace
+
+TEST_CASE("G2: an event published on one node is handled by every matching subscription of all") {
+  sim_cluster cluster({.nodes = 3, .retry_chance = 0, .break_chance = 0});
+  for (std::size_t at = 0; at < 3; ++at)
+    cluster.subscribe(at, "reader", "lesson.published.>", patient());
+  cluster.subscribe(2, "other", "lesson.published.b", patient());
+  cluster.steps_until([&] { return cluster.core(0).count_matching("lesson.published.b") == 4; },
+                      1000);
+  REQUIRE(cluster.core(0).count_matching("lesson.published.b") == 4);
+  const auto a = cluster.publish(0, "a", "k");
+  const auto b = cluster.publish(0, "b", "k");
+  REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 2000));
+  for (std::size_t at = 0; at < 3; ++at)
+    CHECK(cluster.handled(at, "reader") == std::vector{a, b});
+  CHECK(cluster.handled(2, "other") == std::vector{b});
+  const auto book = cluster.core(0).ledger_snapshot();
+  CHECK(book.balances());
+  CHECK(book.of_subscription("reader@n1").handled == 2);
+  CHECK(book.of_subscription("other@n2").handled == 1);
+  CHECK(cluster.complaint == "");
+}
+
+TEST_CASE(
+    "G19: unsubscribing on one node stops what others send to it, and nothing is lost silently") {
+  sim_cluster cluster({.nodes = 2, .work_chance = 0.1, .retry_chance = 0, .break_chance = 0});
+  cluster.subscribe(1, "reader", "lesson.published.>", patient());
+  cluster.steps_until([&] { return cluster.core(0).count_matching("lesson.published.a") == 1; },
+                      1000);
+  for (int i = 0; i < 50; ++i)
+    cluster.publish(0, "a", "k" + std::to_string(i));
+  for (int i = 0; i < 5; ++i)
+    cluster.step();
+  cluster.unsubscribe(1, "reader");
+  REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 2000));
+  CHECK(cluster.core(0).count_matching("lesson.published.a") == 0);
+  const auto line = cluster.core(0).ledger_snapshot().of_subscription("reader@n1");
+  CHECK(line.published == 50);
+  CHECK(line.handled == cluster.handled(1, "reader").size());
+  CHECK(line.handled + line.dropped_for(drop_reason::unsubscribed) == 50);
+  CHECK(cluster.complaint == "");
+}
+
+TEST_CASE("G2, G3: a partition that heals loses nothing, repeats nothing and keeps keys in order") {
+  sim_cluster cluster({.nodes = 4, .break_chance = 0});
+  for (std::size_t at = 0; at < 4; ++at)
+    cluster.subscribe(at, "reader", "lesson.published.>", patient());
+  cluster.steps_until([&] { return cluster.core(0).count_matching("lesson.published.a") == 4; },
+                      1000);
+  std::vector<std::string> all;
+  for (int i = 0; i < 300; ++i) {
+    if (i == 100)
+      cluster.partition({0, 1});
+    if (i == 200)
+      cluster.heal();
+    all.push_back(cluster.publish(0, "a", "one key"));
+    cluster.step();
+  }
+  cluster.be_kind();
+  REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 20'000));
+  for (std::size_t at = 0; at < 4; ++at)
+    CHECK(cluster.handled(at, "reader") == all);
+  CHECK(cluster.complaint == "");
+}
+
+TEST_CASE("G2, G3: under random cuts, partitions, kills and restarts what is published while its "
+          "publisher lives is handled, in order, once by each start of a node") {
+  const auto seed = random_numbers().seed();
+  for (std::uint64_t round = 0; round < rounds(300); ++round) {
+    INFO("round " << round);
+    random_source chance(seed + round);
+    const auto nodes = 2 + chance.next() % 4;
+    sim_cluster cluster({.seed = chance.next(),
+                         .nodes = nodes,
+                         .work_chance = 0.05 + 0.9 * chance.unit(),
+                         .retry_chance = 0.05 * chance.unit(),
+                         .break_chance = 0.02 * chance.unit(),
+                         .delay_max = duration(1 + chance.next() % 6'000'000)});
+    for (std::size_t at = 0; at < nodes; ++at)
+      cluster.subscribe(at, "reader", "lesson.published.>", patient());
+    const auto matching = [&] { return cluster.core(0).count_matching("lesson.published.a"); };
+    REQUIRE(cluster.steps_until([&] { return matching() == nodes; }, 5000));
+    by_key published; // node 0 publishes, and stays up
+    for (int turn = 0; turn < 60; ++turn) {
+      const auto dice = chance.unit();
+      const auto victim = 1 + chance.next() % (nodes - 1);
+      if (dice < 0.05 && cluster.is_up(victim))
+        cluster.kill(victim);
+      else if (dice < 0.15 && !cluster.is_up(victim))
+        cluster.restart(victim);
+      else if (dice < 0.2)
+        cluster.partition({chance.next() % nodes});
+      else if (dice < 0.3)
+        cluster.heal();
+      for (auto n = chance.next() % 8; n > 0; --n) {
+        const auto key = "k" + std::to_string(chance.next() % 5);
+        published[{0, key}].push_back(cluster.publish(0, "a", key));
+      }
+      for (auto n = chance.next() % 12; n > 0; --n)
+        cluster.step();
+    }
+    cluster.heal();
+    cluster.be_kind();
+    for (std::size_t at = 0; at < nodes; ++at)
+      if (!cluster.is_up(at))
+        cluster.restart(at);
+    REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 60'000));
+    REQUIRE(cluster.complaint == "");
+    for (std::size_t at = 0; at < nodes; ++at) {
+      const auto& seen = cluster.handled(at, "reader");
+      REQUIRE_FALSE(has_repeats(cluster.handled_now(at, "reader")));
+      const std::set<std::string> once(seen.begin(), seen.end());
+      for (const auto& [from, ids] : published) {
+        for (const auto& id : ids)
+          REQUIRE(once.contains(id));
+        REQUIRE(is_subsequence_in_order(ids, seen));
+      }
+    }
+    REQUIRE(cluster.core(0).ledger_snapshot().balances());
+  }
+}
