@@ -16,7 +16,7 @@ set(_headers "${CMAKE_INSTALL_INCLUDEDIR}/edupulse-runtime")
 set(_package "${CMAKE_INSTALL_LIBDIR}/cmake/edupulse")
 
 # -- libraries: edupulse_runtime here is edupulse::runtime there ----------------------------------
-set(_libraries edupulse_schemas edupulse_core edupulse_actors edupulse_runtime)
+set(_libraries edupulse_schemas edupulse_core edupulse_actors edupulse_tls edupulse_runtime)
 if(TARGET edupulse_testing)
   list(APPEND _libraries edupulse_testing)
 endif()
