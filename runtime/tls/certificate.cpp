@@ -48,6 +48,19 @@ int refuse_passphrase(char*, int, int, void* asked) {
   return -1;
 }
 
+/// The verification itself has forgotten which list it was.
+std::string end_of_crl(X509_STORE_CTX* failed, const X509* certificate) {
+  if (certificate == nullptr)
+    return {};
+  STACK_OF(X509_CRL)* lists = X509_STORE_CTX_get1_crls(failed, X509_get_issuer_name(certificate));
+  const X509_CRL* first = sk_X509_CRL_num(lists) > 0 ? sk_X509_CRL_value(lists, 0) : nullptr;
+  std::string text;
+  if (first != nullptr)
+    text = " on " + date_of(X509_CRL_get0_nextUpdate(first));
+  sk_X509_CRL_pop_free(lists, X509_CRL_free);
+  return text;
+}
+
 struct explanation {
   int code;
   const char* text;
@@ -138,7 +151,7 @@ expected<key_ptr> read_key(pem_text from) {
   if (key != nullptr)
     return key;
   const std::string where(from.file);
-  const bool nothing = at_end();
+  const bool nothing = from.text.find("PRIVATE KEY-----") == std::string_view::npos;
   const std::string why = reason();
   if (asked)
     return fail(errc::refused, where + " is locked with a passphrase, which a node cannot ask for: "
@@ -157,7 +170,6 @@ error verification_error(X509_STORE_CTX* failed, std::string_view what) {
   std::string text(what);
   if (X509_STORE_CTX_get_error_depth(failed) > 0 && where != nullptr)
     text += ": the authority " + name_of(X509_get_subject_name(where)) + " above it";
-  const X509_CRL* crl = X509_STORE_CTX_get0_current_crl(failed);
   switch (code) {
   case X509_V_ERR_CERT_HAS_EXPIRED:
     text += " expired on " + date_of(X509_get0_notAfter(where)) + ": issue a new one";
@@ -167,10 +179,8 @@ error verification_error(X509_STORE_CTX* failed, std::string_view what) {
             ": compare the clocks of the machines";
     break;
   case X509_V_ERR_CRL_HAS_EXPIRED:
-    text += " cannot be checked: the CRL expired";
-    if (crl != nullptr)
-      text += " on " + date_of(X509_CRL_get0_nextUpdate(crl));
-    text += ": write a new one and hand it out";
+    text += " cannot be checked: the CRL expired" + end_of_crl(failed, where) +
+            ": write a new one and hand it out";
     break;
   case X509_V_ERR_CRL_NOT_YET_VALID:
     text += " cannot be checked: the CRL is not valid yet: compare the clocks of the machines";

@@ -231,8 +231,8 @@ expected<void> tls_session::engine::encrypt(std::span<const std::byte> plain) {
 }
 
 tl::unexpected<error> tls_session::engine::give_up(int result) {
-  at = state::failed;
   failure = describe(result);
+  at = state::failed;
   ERR_clear_error();
   return tl::unexpected(*failure);
 }

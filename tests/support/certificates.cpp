@@ -108,7 +108,7 @@ std::string certified::key_pem() const {
 certificate_form node_form(const std::string& name, const std::string& cluster) {
   certificate_form form;
   form.names = {{GEN_URI, "edupulse://" + cluster + "/" + name}};
-  form.common_name = name;
+  form.common_name = name.substr(0, 64);
   return form;
 }
 
