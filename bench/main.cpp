@@ -62,7 +62,7 @@ int main(int argc, char* argv[]) {
   std::string only;
   bool quick = false;
   app.add_option("--json", json, "one JSON object a line into this file");
-  app.add_option("--only", only, "throughput, latency, startup, memory or slow_neighbour");
+  app.add_option("--only", only, "throughput, latency, startup, memory, slow_neighbour or tls");
   app.add_flag("--quick", quick, "a tenth of the events: to see that it runs");
   std::string one;
   std::size_t handlers = 1;
@@ -91,5 +91,7 @@ int main(int argc, char* argv[]) {
     bench::memory(to);
   if (wanted("slow_neighbour"))
     bench::slow_neighbour(to, quick);
+  if (wanted("tls"))
+    bench::tls(to, quick);
   return 0;
 }

@@ -91,6 +91,8 @@ def rule_broken(path, name):
         return actors_rule(path, name)
     if path.parts[:3] == ("runtime", "include", "edupulse"):
         return public_rule(path, name)
+    if level == "runtime" and name.startswith("openssl/") and path.parts[1] != "tls":
+        return "only runtime/tls/ includes OpenSSL"
     if level == "examples" and (is_caf(name) or name.startswith(("actors/", "runtime/"))):
         return "examples use <edupulse/...> and their own schemas"
     if level == "tools" and (is_caf(name) or name.startswith(("actors/", "runtime/", "edupulse/"))):
@@ -151,6 +153,7 @@ BAD = [
     ("runtime/include/edupulse/node.hpp", '#include "actors/router.hpp"'),
     ("runtime/include/edupulse/node.hpp", "#include <caf/actor.hpp>"),
     ("runtime/include/edupulse/node.hpp", "#include <sqlite3.h>"),
+    ("runtime/wire.cpp", "#include <openssl/ssl.h>"),
     ("runtime/include/edupulse/node.hpp", '#include "runtime/alarm.hpp"'),
     ("examples/x.cpp", '#include "runtime/node_impl.hpp"'),
     ("examples/x.cpp", "#include <caf/all.hpp>"),
@@ -167,6 +170,7 @@ GOOD = [
     ("runtime/include/edupulse/node.hpp", '#include "schemas/topic.hpp"'),
     ("runtime/include/edupulse/node.hpp", '#include "actors/effect.hpp"'),
     ("runtime/include/edupulse/caf.hpp", '#include "actors/caf.hpp"'),
+    ("runtime/tls/openssl.hpp", "#include <openssl/ssl.h>"),
     ("runtime/node.cpp", "#include <thread>\nauto t = steady_clock::now();"),
     ("bench/baseline.cpp", '#include "actors/caf.hpp"'),
     ("tests/a.cpp", '#include "tests/support/catch.hpp"\n#include <caf/all.hpp>'),
