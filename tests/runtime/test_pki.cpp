@@ -329,3 +329,55 @@ TEST_CASE("pki: an authority never certifies beyond its own end, or what it did 
   CHECK_FALSE(ca->recognise({authority().issue("a").certificate_pem(), "other"}));
   CHECK_FALSE(pki::authority::open({node->certificate, "a"}, {node->key, "a"}));
 }
+
+// -- the page -----------------------------------------------------------------------
+
+namespace {
+
+/// The command lines of docs/tls.md that name this test.
+std::vector<std::string> commands_of_the_page() {
+  std::ifstream page(EDUPULSE_SOURCE_DIR "/docs/tls.md");
+  std::vector<std::string> found;
+  bool ours = false;
+  bool inside = false;
+  for (std::string line; std::getline(page, line);) {
+    if (line.starts_with("<!--"))
+      ours = line.find("tests/runtime/test_pki.cpp") != std::string::npos;
+    else if (line.starts_with("```"))
+      inside = !inside;
+    else if (ours && inside)
+      found.push_back(line);
+  }
+  return found;
+}
+
+} // namespace
+
+TEST_CASE("pki: the commands of docs/tls.md do what the page says, one after the other") {
+  const scratch_dir dir;
+  const std::filesystem::path program = EDUPULSE_PKI_PROGRAM;
+  const auto commands = commands_of_the_page();
+  REQUIRE(commands.size() == 11);
+  for (const auto& line : commands) {
+    INFO(line);
+    const std::string all = "cd '" + dir.path().string() + "' && PATH='" +
+                            program.parent_path().string() + "':\"$PATH\" && " + line +
+                            "\n"; // the line may end in a comment
+    REQUIRE(std::system(("{ " + all + "} >/dev/null").c_str()) == 0);
+  }
+  const auto open = [&](const std::string& place) {
+    return tls_context::open(tls_files::in(dir / place, "school")).value();
+  };
+  const auto a = open("pki/nodes/a");
+  CHECK(meet(*a, *open("pki/nodes/c")) == "");
+  CHECK(meet(*a, *open("pki/nodes/b")) == "");
+  // Step 1 of changing the CA, at b; step 2 at a.
+  std::filesystem::copy(dir / "pki/nodes/b", dir / "b");
+  write_file(dir / "b/ca.crt", content(dir / "both.crt"));
+  write_file(dir / "b/ca.crl", content(dir / "both.crl"));
+  std::filesystem::copy(dir / "b", dir / "a");
+  write_file(dir / "a/node.crt", content(dir / "next/nodes/a/node.crt"));
+  write_file(dir / "a/node.key", content(dir / "next/nodes/a/node.key"));
+  CHECK(meet(*open("a"), *open("b")) == "");
+  CHECK(content(dir / "ca.crt") == content(dir / "next/ca.crt"));
+}
