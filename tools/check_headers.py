@@ -47,7 +47,8 @@ def entry_for(header, entries):
                 break
             shared += 1
         kind = ("_actor" in header.stem) == ("_actor" in source.stem)
-        return (source.stem == header.stem and source.parent == header.parent, shared, kind)
+        below = len(source.parent.parts) - shared  # runtime/tls/ sees less than runtime/
+        return (source.stem == header.stem and source.parent == header.parent, shared, -below, kind)
     return max(entries, key=nearness)
 
 
@@ -146,12 +147,15 @@ def self_test():
         command = f"ccache c++ -I{name} -O3 -isystem x -c {name}"
         return {"file": str(ROOT / name), "command": command}
     entries = [entry(name) for name in
-               ("schemas/a.cpp", "actors/b.cpp", "actors/b_actor.cpp", "runtime/n.cpp")]
+               ("schemas/a.cpp", "actors/b.cpp", "actors/b_actor.cpp", "runtime/tls/t.cpp",
+                "runtime/n.cpp")]
     nearest = lambda name: flags_of(entry_for(pathlib.PurePath(name), entries))[1]
     assert nearest("schemas/z.hpp") == "-Ischemas/a.cpp"
     assert nearest("actors/b_actor.hpp") == "-Iactors/b_actor.cpp"
     assert nearest("actors/z.hpp") == "-Iactors/b.cpp"
     assert nearest("runtime/include/edupulse/node.hpp") == "-Iruntime/n.cpp"
+    assert nearest("runtime/z.hpp") == "-Iruntime/n.cpp"
+    assert nearest("runtime/tls/z.hpp") == "-Iruntime/tls/t.cpp"
     assert flags_of(entries[0]) == ["c++", "-Ischemas/a.cpp", "-isystem", "x"]
     assert include_name("runtime/include/edupulse/node.hpp") == "edupulse/node.hpp"
     print("check_headers: the self-test passed")
