@@ -25,9 +25,12 @@ foreach(_library IN LISTS _libraries)
   set_target_properties(${_library} PROPERTIES EXPORT_NAME ${_short})
 endforeach()
 target_include_directories(edupulse_schemas INTERFACE "$<INSTALL_INTERFACE:${_headers}>")
-install(TARGETS ${_libraries} capnpc-edupulse edupulse-pki EXPORT edupulse
+install(TARGETS ${_libraries} capnpc-edupulse EXPORT edupulse
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+if(TARGET edupulse-pki)
+  install(TARGETS edupulse-pki RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+endif()
 install(EXPORT edupulse NAMESPACE edupulse:: FILE edupulseTargets.cmake DESTINATION "${_package}")
 
 # -- headers --------------------------------------------------------------------------------------

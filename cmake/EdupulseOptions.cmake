@@ -2,6 +2,7 @@
 include_guard()
 
 option(EDUPULSE_DEVELOPER "Tests, examples, benchmarks, warnings as errors" ${PROJECT_IS_TOP_LEVEL})
+option(EDUPULSE_PROGRAMS "edupulse-pki; needs CLI11" ${PROJECT_IS_TOP_LEVEL})
 set(EDUPULSE_SANITIZE "" CACHE STRING "address, thread or undefined; several with commas")
 
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)

@@ -61,6 +61,10 @@ expected<void> check_status(const struct stat& status, const std::string& label,
     return fail(errc::refused, label + " may be used by others than its owner (mode " + octal +
                                    "): chmod 600 " + file.string());
   }
+  if ((status.st_mode & S_IWOTH) != 0)
+    return fail(errc::refused,
+                label + " may be changed by anybody, who could let anybody in: chmod o-w " +
+                    file.string());
   return {};
 }
 

@@ -26,7 +26,8 @@ enum class secrecy : std::uint8_t { none, owner_only };
 class tls_file {
 public:
   /// `what` begins every error: "key". Errors: `io` when it cannot be read or is no ordinary file,
-  /// `too_large` above 16 MiB, `refused` when others than its owner may use a secret one.
+  /// `too_large` above 16 MiB, `refused` when anybody may change it, or others than its owner may
+  /// use a secret one.
   static expected<tls_file> read(const std::filesystem::path& file, std::string_view what,
                                  secrecy mode = secrecy::none);
   tls_file(tls_file&&) noexcept = default;

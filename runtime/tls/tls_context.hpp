@@ -28,7 +28,7 @@ struct tls_files {
   static tls_files in(const std::filesystem::path& directory, std::string cluster);
 };
 
-/// Unix time in seconds. Tests give their own.
+/// Unix time in seconds; called on any thread. Tests give their own.
 using wall_clock = std::function<std::int64_t()>;
 
 /// Any thread.

@@ -15,6 +15,8 @@ constexpr std::size_t record_overhead = 32;
 constexpr std::size_t largest_step = 64 << 10;
 /// New keys, tickets: each costs us a little, so a peer that sends nothing else is cut.
 constexpr std::uint32_t max_idle_messages = 32;
+/// Of what we send to strangers. It is also the size of a buffer, and strangers are many.
+constexpr long handshake_record_bytes = 4096;
 
 } // namespace
 
@@ -141,6 +143,7 @@ tls_session::engine::make(std::shared_ptr<const tls_material> material, std::str
   SSL_set_app_data(ssl, made.get());
   SSL_set_msg_callback(ssl, see_message);
   SSL_set_msg_callback_arg(ssl, made.get());
+  SSL_set_max_send_fragment(ssl, handshake_record_bytes);
   if (server)
     SSL_set_accept_state(ssl);
   else
@@ -183,6 +186,7 @@ expected<void> tls_session::engine::shake_hands() {
       return tl::unexpected(*failure);
     }
     at = state::open;
+    SSL_set_max_send_fragment(ssl.get(), record_bytes);
     return {};
   }
   if (SSL_get_error(ssl.get(), done) == SSL_ERROR_WANT_READ)

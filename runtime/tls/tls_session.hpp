@@ -59,7 +59,8 @@ public:
   expected<void> receive(std::span<const std::byte> from_peer, byte_sink plain, byte_sink wire);
 
   /// Encrypts. The span may be of any size; large ones are cheaper per byte.
-  /// Errors: `refused` when the session is not open.
+  /// After the peer's close_notify, too: it may still listen.
+  /// Errors: `refused` before the handshake is done; what ended the session after that.
   expected<void> send(std::span<const std::byte> plain, byte_sink wire);
 
   /// Appends close_notify: the peer then knows that it has everything.

@@ -1,9 +1,11 @@
 // The files of a node: what is wrong with them, and what happens when they are replaced.
 
 #include "tests/support/tls_ends.hpp"
+#include <atomic>
 #include <fstream>
 #include <openssl/pem.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 using namespace edupulse;
@@ -114,6 +116,19 @@ TEST_CASE("tls files: a key that others may use is refused, with the command tha
   }
   for (const int mode : {0600, 0400}) {
     here.files.put("node.key", here.own.key_pem(), mode);
+    CHECK(here.files.open());
+  }
+}
+
+TEST_CASE("tls files: a file that anybody may change is refused") {
+  place here;
+  const std::pair<std::string, std::string> files[] = {{"ca.crt", here.ca.pem()},
+                                                       {"node.crt", here.own.certificate_pem()},
+                                                       {"ca.crl", here.ca.revoke({})}};
+  for (const auto& [name, text] : files) {
+    here.files.put(name, text, 0666);
+    CHECK_THAT(here.text(), Contains("chmod o-w " + here.path(name)));
+    here.files.put(name, text, 0644);
     CHECK(here.files.open());
   }
 }
@@ -291,6 +306,34 @@ TEST_CASE("tls files: the CA is changed without an interruption") {
     place->put("ca.crl", next.revoke({}));
     step(*place, place == &nodes.place_a ? *nodes.a : *nodes.b);
   }
+}
+
+TEST_CASE("tls files: sessions are made on several threads while the files are replaced") {
+  two_nodes nodes;
+  std::atomic<int> open{0};
+  std::atomic<int> done{0};
+  const auto meet_often = [&] {
+    for (int i = 0; i < 30; ++i) {
+      tls_end client(nodes.a->connect());
+      tls_end server(nodes.b->accept());
+      client.start();
+      converse(client, server);
+      open += client.session.is_open() && server.session.is_open() &&
+              nodes.a->still_valid(client.session).has_value();
+    }
+    ++done;
+  };
+  std::thread one(meet_often);
+  std::thread other(meet_often);
+  int reloads = 0;
+  while (done < 2 || reloads < 3) {
+    nodes.place_b.put(nodes.ca.issue("b")); // two renames: a reload between them would be refused
+    static_cast<void>(nodes.b->changed());
+    reloads += nodes.b->reload().has_value();
+  }
+  one.join();
+  other.join();
+  CHECK(open == 60);
 }
 
 // -- still valid --------------------------------------------------------------------

@@ -3,6 +3,7 @@
 #include "tests/support/seed.hpp"
 #include "tests/support/tls_ends.hpp"
 #include <cstdlib>
+#include <malloc.h>
 
 using namespace edupulse;
 using namespace edupulse::test;
@@ -387,6 +388,48 @@ TEST_CASE("tls: what is said before anybody is known is an alert of seven bytes,
   CHECK(http.wire.size() <= 7);
   octets garbage = octets_of(std::string(200, 'g'));
   CHECK(ours.hear(garbage).wire.size() <= 7);
+}
+
+TEST_CASE("tls: a connection costs little before its peer is known, and when it is idle") {
+  two_nodes nodes;
+  nodes.client.start();
+  const octets hello = nodes.client.take();
+  const auto in_use = [] { return mallinfo2().uordblks; };
+  constexpr std::size_t count = 200;
+  std::vector<tls_end> ends;
+  ends.reserve(2 * count);
+  const auto before = in_use();
+  SECTION("its hello stops in the middle") {
+    for (std::size_t i = 0; i < count; ++i) {
+      ends.emplace_back(nodes.b->accept());
+      ends.back().receive(std::span(hello).first(hello.size() / 2));
+    }
+    CHECK((in_use() - before) / count < (64u << 10));
+  }
+  SECTION("a certificate was asked for, and does not come") {
+    for (std::size_t i = 0; i < count; ++i) {
+      ends.emplace_back(nodes.b->accept());
+      ends.back().receive(hello);
+      ends.back().take();
+    }
+    CHECK((in_use() - before) / count < (64u << 10));
+  }
+  SECTION("it is open and idle: both ends together") {
+    for (std::size_t i = 0; i < count; ++i) {
+      tls_end client(nodes.a->connect());
+      tls_end server(nodes.b->accept());
+      client.start();
+      converse(client, server);
+      client.send(std::string(100'000, 'x'));
+      converse(client, server);
+      octets().swap(server.plain);
+      octets().swap(client.wire);
+      octets().swap(server.wire);
+      ends.push_back(std::move(client));
+      ends.push_back(std::move(server));
+    }
+    CHECK((in_use() - before) / count < (64u << 10));
+  }
 }
 
 // -- chance -------------------------------------------------------------------------
