@@ -187,6 +187,7 @@ expected<void> tls_session::engine::shake_hands() {
     }
     at = state::open;
     SSL_set_max_send_fragment(ssl.get(), record_bytes);
+    SSL_set_split_send_fragment(ssl.get(), record_bytes); // the first call made this small, too
     return {};
   }
   if (SSL_get_error(ssl.get(), done) == SSL_ERROR_WANT_READ)

@@ -131,6 +131,15 @@ TEST_CASE("tls: large data arrives as it was sent, both ways") {
   CHECK(text_of(nodes.client.plain) == back);
 }
 
+TEST_CASE("tls: large data goes out in records of full size") {
+  two_nodes nodes;
+  nodes.shake_hands();
+  nodes.client.send(std::string(256u << 10, 'x'));
+  CHECK(nodes.client.wire.size() == (256u << 10) + 16 * 22);
+  nodes.server.send(std::string(256u << 10, 'x'));
+  CHECK(nodes.server.wire.size() == (256u << 10) + 16 * 22);
+}
+
 TEST_CASE("tls: buffers of chars serve as well as buffers of bytes") {
   two_nodes nodes;
   nodes.shake_hands();
