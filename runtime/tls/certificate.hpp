@@ -28,6 +28,7 @@ struct verified_as {
   std::string_view what;
   int purpose; ///< X509_PURPOSE_SSL_SERVER or X509_PURPOSE_SSL_CLIENT
   std::int64_t now;
+  bool old_list_will_do = false; ///< a CRL that has expired still says who is revoked
 };
 /// The chain from `leaf` over `others` to an authority in `store`, with CRLs when the store holds
 /// any. Errors: `refused`.

@@ -85,7 +85,8 @@ expected<void> tls_context::still_valid(const tls_session& session) const {
       SSL_is_server(engine.ssl.get()) ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER;
   const std::string label = "the certificate of node " + quote(engine.peer->who.name, 255);
   return ossl::verify(material->store.get(), SSL_get0_peer_certificate(engine.ssl.get()),
-                      SSL_get_peer_cert_chain(engine.ssl.get()), {label, purpose, material->now()});
+                      SSL_get_peer_cert_chain(engine.ssl.get()),
+                      {label, purpose, material->now(), true});
 }
 
 } // namespace edupulse

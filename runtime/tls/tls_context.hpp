@@ -53,8 +53,10 @@ public:
   /// refused too. Sessions that exist keep what they began with.
   expected<void> reload();
 
-  /// Whether the peer of an open session would be accepted now: after a new CRL, a new CA, or when
-  /// its certificate expired. Errors: `refused`, with the reason, upon which the owner closes it.
+  /// Whether the peer of an open session may stay: asked after a reload (a new CRL or CA), and from
+  /// time to time, since its certificate may have expired. A CRL that has expired lets nobody in
+  /// any more, but is no verdict on those who are: a forgotten file must not tear a cluster apart.
+  /// Errors: `refused`, with the reason, upon which the owner closes the session.
   /// Called where the session is used. Tens of microseconds.
   expected<void> still_valid(const tls_session& session) const;
 

@@ -367,6 +367,35 @@ TEST_CASE("tls files: a session knows when its peer was revoked, on both ends") 
   CHECK_FALSE(b->still_valid(server.session));
 }
 
+TEST_CASE("tls files: an old list lets nobody in, and tears no session down but those on it") {
+  authority ca;
+  const auto own_b = ca.issue("b");
+  node_place place_a(ca, "a");
+  node_place place_b(ca, own_b);
+  std::int64_t now = today;
+  auto a = tls_context::open(tls_files::in(place_a.file(""), "school"), [&] { return now; });
+  REQUIRE(a);
+  const auto b = place_b.must_open();
+  const auto meet = [&] {
+    auto ends = std::make_pair(tls_end((*a)->connect()), tls_end(b->accept()));
+    ends.first.start();
+    converse(ends.first, ends.second);
+    return ends;
+  };
+  const auto before = meet();
+  REQUIRE(before.first.session.is_open());
+  place_a.put("ca.crl", ca.revoke({}, today - one_day, today + one_day));
+  REQUIRE((*a)->reload());
+  now = today + 2 * one_day;
+  CHECK_THAT(meet().first.trouble(), Contains("the CRL expired"));
+  CHECK((*a)->still_valid(before.first.session));
+  now = today;
+  place_a.put("ca.crl", ca.revoke({own_b.certificate.get()}, today - one_day, today + one_day));
+  REQUIRE((*a)->reload());
+  now = today + 2 * one_day;
+  CHECK_THAT((*a)->still_valid(before.first.session).error().text, Contains("revoked"));
+}
+
 TEST_CASE("tls files: a session knows when its peer expired or its authority is not trusted more") {
   authority ca;
   node_place place_a(ca, "a");
