@@ -57,7 +57,7 @@ public:
   /// time to time, since its certificate may have expired. A CRL that has expired lets nobody in
   /// any more, but is no verdict on those who are: a forgotten file must not tear a cluster apart.
   /// Errors: `refused`, with the reason, upon which the owner closes the session.
-  /// Called where the session is used. Tens of microseconds.
+  /// Called where the session is used. A fraction of a millisecond.
   expected<void> still_valid(const tls_session& session) const;
 
   tls_identity self() const;
