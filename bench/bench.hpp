@@ -46,6 +46,7 @@ void startup(report& to);
 void memory(report& to);
 void slow_neighbour(report& to, bool quick);
 void tls(report& to, bool quick);
+void membership(report& to, bool quick);
 /// The body of the child process of `memory`; prints its figures.
 int memory_child();
 

@@ -62,7 +62,8 @@ int main(int argc, char* argv[]) {
   std::string only;
   bool quick = false;
   app.add_option("--json", json, "one JSON object a line into this file");
-  app.add_option("--only", only, "throughput, latency, startup, memory, slow_neighbour or tls");
+  app.add_option("--only", only,
+                 "throughput, latency, startup, memory, slow_neighbour, tls or membership");
   app.add_flag("--quick", quick, "a tenth of the events: to see that it runs");
   std::string one;
   std::size_t handlers = 1;
@@ -93,5 +94,7 @@ int main(int argc, char* argv[]) {
     bench::slow_neighbour(to, quick);
   if (wanted("tls"))
     bench::tls(to, quick);
+  if (wanted("membership"))
+    bench::membership(to, quick);
   return 0;
 }
