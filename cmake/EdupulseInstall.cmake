@@ -39,11 +39,9 @@ install(DIRECTORY schemas/ DESTINATION "${_headers}/schemas" FILES_MATCHING PATT
 install(FILES schemas/event.capnp DESTINATION "${_headers}/edupulse") # what schemas import
 install(DIRECTORY "${PROJECT_BINARY_DIR}/schemas/generated/schemas/" DESTINATION
         "${_headers}/schemas" FILES_MATCHING PATTERN "*.capnp.h")
-# Only what is free of CAF: users of a node compile without CAF's headers.
+# What the public headers include, and free of CAF: users of a node compile without its headers.
 set(_core_headers
-  backoff batch blocked_keys breaker dead_letters delivery desk effect handler inbox ledger
-  ledger_view observer options outcome router runner status subscriptions supervision topic_trie
-  trace tracker)
+  batch dead_letters effect handler ledger_view options outcome status tracker)
 list(TRANSFORM _core_headers REPLACE "(.+)" "actors/\\1.hpp")
 list(APPEND _core_headers actors/caf.hpp) # for <edupulse/caf.hpp> only
 install(FILES ${_core_headers} DESTINATION "${_headers}/actors")
