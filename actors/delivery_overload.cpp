@@ -2,7 +2,7 @@
 // next event, and what the subscription is told of those that it is not given.
 
 #include "actors/delivery.hpp"
-#include <unordered_map>
+#include "actors/superseded.hpp"
 
 namespace edupulse {
 
@@ -29,8 +29,8 @@ bool delivery::admit(const chunk_entry& entry, time_point now, effect_list& out)
   case overload_policy::drop_oldest:
     if (drop_oldest(out))
       return true;
-    drop(event, next_seq_, drop_reason::drop_oldest,
-         out); // all that is owed is with the handler already
+    // All that is owed is with the handler already.
+    drop(event, next_seq_, drop_reason::drop_oldest, out);
     return false;
   case overload_policy::latest_per_key:
     if (keep_latest(out))
@@ -86,29 +86,10 @@ bool delivery::keep_latest(effect_list& out) {
 }
 
 void delivery::drop_superseded(effect_list& out) {
-  std::unordered_map<std::uint64_t, const envelope*> newest;
-  for (const auto& part : waiting_)
-    for (auto i = part.begin; i < part.end; ++i)
-      newest[part.events->entries[i].event->key_hash()] = &*part.events->entries[i].event;
-  std::deque<slice> kept;
-  waiting_events_ = 0;
-  for (const auto& part : std::exchange(waiting_, {}))
-    for (auto i = part.begin; i < part.end; ++i) {
-      const auto& event = *part.events->entries[i].event;
-      const auto seq = part.first_seq + i - part.begin;
-      if (event.key_hash() != 0 && newest.at(event.key_hash()) != &event) {
-        drop(event, seq, drop_reason::superseded, out);
-        continue;
-      }
-      ++waiting_events_;
-      auto* last = kept.empty() ? nullptr : &kept.back();
-      if (last != nullptr && last->events == part.events && last->end == i &&
-          last->first_seq + last->size() == seq)
-        ++last->end;
-      else
-        kept.push_back({part.events, i, i + 1, seq});
-    }
-  waiting_ = std::move(kept);
+  waiting_ = newest_of_each_key(waiting_, [&](const envelope& event, std::uint64_t seq) {
+    drop(event, seq, drop_reason::superseded, out);
+    --waiting_events_;
+  });
 }
 
 /// It will not be handed out. A gap before it and itself are one gap before the next one.

@@ -138,13 +138,7 @@ void delivery::conclude_range(const batch& work, std::uint32_t from, std::uint32
 
 /// The end of one event here, whatever it was. What stood behind its key goes on.
 void delivery::conclude(const envelope& event, std::uint64_t seq, fate how, effect_list& out) {
-  auto& row = row_of(event, is_received(seq));
-  if (how == fate::handled)
-    ++row.handled;
-  else if (how == fate::dead)
-    ++row.dead;
-  else if (how == fate::expired)
-    ++row.expired;
+  row_of(event, is_received(seq)).count(how, {});
   owed_.take(1, event.footprint());
   if (how != fate::dead)
     settle_letter(seq, how, out);

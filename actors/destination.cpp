@@ -1,7 +1,7 @@
 #include "actors/destination.hpp"
+#include "actors/superseded.hpp"
 #include <algorithm>
 #include <cassert>
-#include <unordered_map>
 
 namespace edupulse {
 
@@ -116,18 +116,9 @@ bool destination::keep_latest(effect_list& out) {
 }
 
 void destination::drop_superseded(effect_list& out) {
-  std::unordered_map<std::uint64_t, const envelope*> newest;
-  for (const auto& part : waiting_)
-    for (auto i = part.begin; i < part.end; ++i)
-      newest[part.events->entries[i].event->key_hash()] = part.events->entries[i].event.get();
-  for (const auto& part : std::exchange(waiting_, {}))
-    for (auto i = part.begin; i < part.end; ++i) {
-      const auto& event = *part.events->entries[i].event;
-      if (event.key_hash() != 0 && newest.at(event.key_hash()) != &event)
-        drop(event, drop_reason::superseded, out);
-      else
-        append(waiting_, part.events, i);
-    }
+  waiting_ = newest_of_each_key(waiting_, [&](const envelope& event, std::uint64_t) {
+    drop(event, drop_reason::superseded, out);
+  });
 }
 
 void destination::drop(const envelope& event, drop_reason why, effect_list& out) {
@@ -296,15 +287,7 @@ void destination::conclude_part(std::uint64_t from, std::uint64_t to, fate how, 
     const auto& entry = part->events->entries[part->begin + (dseq - part->first_seq)];
     if (entry.topic_hash != last_topic_ || last_row_ == nullptr)
       row_of(*entry.event);
-    auto& row = *last_row_;
-    if (how == fate::handled)
-      ++row.handled;
-    else if (how == fate::dead)
-      ++row.dead;
-    else if (how == fate::expired)
-      ++row.expired;
-    else
-      ++row.dropped[static_cast<std::size_t>(why)];
+    last_row_->count(how, why);
     bytes += entry.footprint;
     if (entry.special && entry.event->tracked_by() != nullptr)
       out.emplace_back(effects::settle{entry.event, how_.index, how});

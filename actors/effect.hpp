@@ -14,10 +14,6 @@
 
 namespace edupulse {
 
-/// How an event ended for one subscription.
-enum class fate : std::uint8_t { handled, dead, expired, dropped };
-std::string_view to_string(fate what) noexcept;
-
 struct peer_message; // actors/peers.hpp
 
 namespace effects {

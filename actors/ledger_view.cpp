@@ -51,8 +51,39 @@ std::string_view to_string(drop_reason why) noexcept {
   return reason_names[static_cast<std::size_t>(why)];
 }
 
+std::string_view to_string(fate what) noexcept {
+  switch (what) {
+  case fate::handled:
+    return "handled";
+  case fate::dead:
+    return "dead";
+  case fate::expired:
+    return "expired";
+  case fate::dropped:
+    return "dropped";
+  }
+  return "unknown";
+}
+
 std::uint64_t ledger_counts::dropped_in_all() const noexcept {
   return std::accumulate(dropped.begin(), dropped.end(), std::uint64_t{0});
+}
+
+void ledger_counts::count(fate how, drop_reason why) noexcept {
+  switch (how) {
+  case fate::handled:
+    ++handled;
+    break;
+  case fate::dead:
+    ++dead;
+    break;
+  case fate::expired:
+    ++expired;
+    break;
+  case fate::dropped:
+    ++dropped[static_cast<std::size_t>(why)];
+    break;
+  }
 }
 
 ledger_counts& ledger_counts::operator+=(const ledger_counts& other) noexcept {

@@ -26,6 +26,10 @@ inline constexpr std::size_t drop_reasons = 8;
 
 std::string_view to_string(drop_reason why) noexcept;
 
+/// How an event ended for one subscription.
+enum class fate : std::uint8_t { handled, dead, expired, dropped };
+std::string_view to_string(fate what) noexcept;
+
 /// What became of the events of one topic for one subscription.
 struct ledger_counts {
   std::uint64_t published = 0; ///< owed to the subscription
@@ -36,6 +40,8 @@ struct ledger_counts {
   std::uint64_t retries = 0; ///< tries that failed, other than by a crash; not part of the balance
   std::uint64_t crashes = 0; ///< not part of the balance
 
+  /// One event ended so; `why` is of dropped ones.
+  void count(fate how, drop_reason why) noexcept;
   std::uint64_t dropped_in_all() const noexcept;
   std::uint64_t dropped_for(drop_reason why) const noexcept {
     return dropped[static_cast<std::size_t>(why)];

@@ -37,7 +37,7 @@ void link::begin_anew() {
 
 // -- from the wire --------------------------------------------------------------------------
 
-expected<void> link::on_resume(const link_resume& what, time_point now, effect_list& out) {
+expected<void> link::on_resume(const link_resume& what, time_point now) {
   if (state_ != state::greeting)
     return fail(errc::protocol, "the peer began a session twice");
   if (what.control_seen >= next_control_)
@@ -47,7 +47,7 @@ expected<void> link::on_resume(const link_resume& what, time_point now, effect_l
   std::vector<outbox::expectation> known;
   for (const auto& [subscription, next] : what.expected)
     known.push_back({subscription, next});
-  if (auto good = outbox_.resume(known, out); !good)
+  if (auto good = outbox_.resume(known); !good)
     return good;
   confirm(what.control_seen);
   sent_controls_ = 0;
@@ -126,7 +126,7 @@ bool link::acks_are_due(time_point now) const {
   return inbound_.has_acks() && now - last_acks_ >= how_.ack_every;
 }
 
-void link::flush(time_point now, effect_list& out, effects& io) {
+void link::flush(time_point now, effects& io) {
   if (state_ != state::up)
     return;
   if (acks_are_due(now)) {
@@ -140,16 +140,12 @@ void link::flush(time_point now, effect_list& out, effects& io) {
   }
   const bool speaks = sent_controls_ < controls_.size();
   send_controls(io);
-  if (speaks || frames_read_ - frames_told_ >= tell_every_frames) {
-    if (frames_read_ != frames_told_ || control_seen_ != control_told_)
-      io.emplace_back(link_effects::send_control{link_taken{control_seen_, frames_read_}});
-    frames_told_ = frames_read_;
-    control_told_ = control_seen_;
-  }
+  if (speaks || frames_read_ - frames_told_ >= tell_every_frames)
+    tell_taken(io);
   while (in_hand_ < how_.frames_in_hand && outbox_.has_anything_to_send()) {
     if (in_hand_ > 0 && !outbox_.has_a_frame_to_send())
       return; // the wire is busy: what comes meanwhile travels together
-    auto runs = outbox_.next_frame(now, out);
+    auto runs = outbox_.next_frame(now);
     if (runs.empty())
       return;
     if (frames_sent_ == frames_taken_)
@@ -158,6 +154,14 @@ void link::flush(time_point now, effect_list& out, effects& io) {
     ++frames_sent_;
     io.emplace_back(link_effects::send_events{std::move(runs)});
   }
+}
+
+void link::tell_taken(effects& io) {
+  if (frames_read_ == frames_told_ && control_seen_ == control_told_)
+    return;
+  io.emplace_back(link_effects::send_control{link_taken{control_seen_, frames_read_}});
+  frames_told_ = frames_read_;
+  control_told_ = control_seen_;
 }
 
 void link::send_controls(effects& io) {
@@ -177,13 +181,10 @@ void link::on_tick(time_point now, effect_list& out, effects& io) {
                                         " ms"});
       return;
     }
-    if (state_ == state::up && (frames_read_ != frames_told_ || control_seen_ != control_told_)) {
-      io.emplace_back(link_effects::send_control{link_taken{control_seen_, frames_read_}});
-      frames_told_ = frames_read_;
-      control_told_ = control_seen_;
-    }
+    if (state_ == state::up)
+      tell_taken(io);
   }
-  flush(now, out, io);
+  flush(now, io);
 }
 
 std::optional<time_point> link::next_deadline() const {

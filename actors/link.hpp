@@ -99,7 +99,7 @@ public:
   bool is_up() const noexcept { return state_ == state::up; }
 
   // -- from the wire; errors are `protocol`: cut the session ------------------------------------
-  expected<void> on_resume(const link_resume& what, time_point now, effect_list& out);
+  expected<void> on_resume(const link_resume& what, time_point now);
   expected<void> on_taken(const link_taken& what, time_point now);
   expected<void> on_numbered(link_numbered&& what, time_point now, effect_list& out, effects& io);
   expected<void> on_events(std::vector<incoming_run>&& runs, effects& io);
@@ -111,7 +111,7 @@ public:
   inbound& received() noexcept { return inbound_; }
   void carry(std::vector<std::byte> what) { number(std::move(what)); }
   /// Sends what may be sent. Call at the end of each turn, and after `on_written`.
-  void flush(time_point now, effect_list& out, effects& io);
+  void flush(time_point now, effects& io);
   void on_tick(time_point now, effect_list& out, effects& io);
   std::optional<time_point> next_deadline() const;
   void check() const { outbox_.check(); }
@@ -121,6 +121,7 @@ private:
 
   void number(decltype(link_numbered::what) what);
   void send_controls(effects& io);
+  void tell_taken(effects& io);
   void confirm(std::uint64_t seen);
   bool acks_are_due(time_point now) const;
 

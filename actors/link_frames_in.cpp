@@ -5,9 +5,9 @@
 #include "actors/link_frames.hpp"
 #include "schemas/envelope_writer.hpp"
 #include "schemas/link.capnp.h"
+#include "schemas/segment_reader.hpp"
 #include "schemas/utf8.hpp"
 #include <algorithm>
-#include <capnp/message.h>
 #include <cstring>
 
 namespace edupulse {
@@ -25,30 +25,6 @@ std::uint32_t number_at(std::span<const std::byte> bytes, std::size_t at) noexce
   return value;
 }
 
-/// One segment, copied to where words may be, and read once.
-class flat_reader final : public capnp::MessageReader {
-public:
-  explicit flat_reader(std::span<const std::byte> bytes)
-      : MessageReader(options(bytes.size() / sizeof(capnp::word))),
-        words_(bytes.size() / sizeof(capnp::word)) {
-    if (!words_.empty())
-      std::memcpy(static_cast<void*>(words_.data()), bytes.data(),
-                  words_.size() * sizeof(capnp::word));
-  }
-  kj::ArrayPtr<const capnp::word> getSegment(unsigned id) override {
-    return id == 0 ? kj::ArrayPtr<const capnp::word>(words_.data(), words_.size()) : nullptr;
-  }
-
-private:
-  static capnp::ReaderOptions options(std::size_t words) noexcept {
-    capnp::ReaderOptions options;
-    options.traversalLimitInWords = words + 1024;
-    options.nestingLimit = 8;
-    return options;
-  }
-  std::vector<capnp::word> words_;
-};
-
 /// Runs `read(root)`; whatever is wrong with the bytes is an error.
 template <class Root, class F> auto reading(std::span<const std::byte> body, F read)
     -> decltype(read(typename Root::Reader())) {
@@ -56,7 +32,9 @@ template <class Root, class F> auto reading(std::span<const std::byte> body, F r
     return malformed("it is not a number of words");
   decltype(read(typename Root::Reader())) answer =
       fail(errc::malformed, "a frame of the peer cannot be used");
-  flat_reader reader(body);
+  std::vector<capnp::word> words(body.size() / sizeof(capnp::word)); // where words may be
+  std::memcpy(static_cast<void*>(words.data()), body.data(), body.size());
+  segment_reader reader(words);
   auto good = catching(errc::malformed, [&] { answer = read(reader.template getRoot<Root>()); });
   if (!good)
     return malformed(good.error().text);

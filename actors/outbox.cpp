@@ -90,7 +90,7 @@ bool outbox::has_anything_to_send() const {
          std::any_of(all_.begin(), all_.end(), [](const auto& one) { return one->has_own_work(); });
 }
 
-std::vector<outgoing_run> outbox::next_frame(time_point now, effect_list& out) {
+std::vector<outgoing_run> outbox::next_frame(time_point now) {
   std::vector<outgoing_run> runs;
   std::size_t bytes = bounds_.frame_bytes;
   std::size_t events = bounds_.frame_events;
@@ -98,15 +98,15 @@ std::vector<outgoing_run> outbox::next_frame(time_point now, effect_list& out) {
   for (std::size_t i = 0; i < all_.size() && bytes > 0 && events > 0; ++i) {
     auto& one = *all_[(turn_ + i) % all_.size()];
     if (one.behind())
-      take_own(one, runs, bytes, events, now, out);
+      take_own(one, runs, bytes, events, now);
   }
   ++turn_;
-  take_shared(runs, bytes, events, now, out);
+  take_shared(runs, bytes, events, now);
   return runs;
 }
 
 void outbox::take_own(destination& from, std::vector<outgoing_run>& into, std::size_t& bytes,
-                      std::size_t& events, time_point now, effect_list& out) {
+                      std::size_t& events, time_point now) {
   slice part;
   destination::ticket as;
   while (bytes > 0 && events > 0 &&
@@ -117,11 +117,10 @@ void outbox::take_own(destination& from, std::vector<outgoing_run>& into, std::s
     bytes -= std::min(bytes, bytes_of(part));
   }
   from.rejoin(next_place_);
-  static_cast<void>(out);
 }
 
 void outbox::take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, std::size_t& events,
-                         time_point now, effect_list& out) {
+                         time_point now) {
   std::vector<outgoing_run::target> targets;
   std::vector<destination*> ready;
   while (!queue_.empty() && bytes > 0 && events > 0) {
@@ -161,7 +160,6 @@ void outbox::take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, st
     if (front.events.size() == 0)
       queue_.pop_front();
   }
-  static_cast<void>(out);
 }
 
 /// Events that expire or travel at another level than those around them are runs of their own.
@@ -191,7 +189,7 @@ void outbox::add_runs(const slice& what, std::span<const outgoing_run::target> t
 
 // -- the peer -------------------------------------------------------------------------------
 
-expected<void> outbox::resume(std::span<const expectation> known, effect_list&) {
+expected<void> outbox::resume(std::span<const expectation> known) {
   for (auto& one : all_) {
     const auto at = std::find_if(known.begin(), known.end(), [&](const expectation& what) {
       return what.remote == one->about().remote;

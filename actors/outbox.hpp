@@ -51,7 +51,7 @@ public:
   /// Enough to fill half a frame: worth its overhead.
   bool has_a_frame_to_send() const noexcept { return queued_bytes_ >= bounds_.frame_bytes / 2; }
   /// The next frame's worth; empty when nothing can go now.
-  std::vector<outgoing_run> next_frame(time_point now, effect_list& out);
+  std::vector<outgoing_run> next_frame(time_point now);
 
   // -- the peer ---------------------------------------------------------------------------
   struct expectation {
@@ -60,7 +60,7 @@ public:
   };
   /// A new connection to the same start of the peer. Destinations that it does not name it has
   /// nothing of. Errors: `protocol`.
-  expected<void> resume(std::span<const expectation> known, effect_list& out);
+  expected<void> resume(std::span<const expectation> known);
   /// The peer has started anew: nothing it was sent counts, and nothing is sent before `rebind`.
   void restart();
   void rebind(std::uint32_t index, std::uint32_t remote, std::size_t window_events,
@@ -82,9 +82,9 @@ private:
   std::deque<slice> unsent_of(const destination& which) const;
   void let_fall_behind(destination& which);
   void take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, std::size_t& events,
-                   time_point now, effect_list& out);
+                   time_point now);
   void take_own(destination& from, std::vector<outgoing_run>& into, std::size_t& bytes,
-                std::size_t& events, time_point now, effect_list& out);
+                std::size_t& events, time_point now);
   void add_runs(const slice& what, std::span<const outgoing_run::target> targets, time_point now,
                 std::vector<outgoing_run>& into) const;
 

@@ -187,7 +187,7 @@ expected<void> peers::on_control(std::uint32_t id, peer_control&& what, time_poi
   auto& one = at->second;
   touched_.insert(id);
   if (const auto* resume = std::get_if<link_resume>(&what))
-    return one.to->on_resume(*resume, now, out);
+    return one.to->on_resume(*resume, now);
   if (const auto* taken = std::get_if<link_taken>(&what))
     return one.to->on_taken(*taken, now);
   link::effects io;
@@ -224,11 +224,11 @@ void peers::on_tick(time_point now, effect_list& out) {
     }
 }
 
-peers::effects peers::flush(time_point now, effect_list& out) {
+peers::effects peers::flush(time_point now) {
   effects all;
   for (const auto id : std::exchange(touched_, {})) {
     auto& one = peers_.at(id);
-    one.to->flush(now, out, one.io);
+    one.to->flush(now, one.io);
     for (auto& what : std::exchange(one.io, {}))
       all.push_back({id, std::move(what)});
   }

@@ -58,7 +58,6 @@ public:
   void restart(std::uint32_t peer, const std::vector<announced_subscription>& ours);
   /// Everything it was owed is dropped for `why`, and counted.
   void remove(std::uint32_t peer, drop_reason why, effect_list& out);
-  bool knows(std::uint32_t peer) const { return peers_.contains(peer); }
   /// Of a subscription of a peer, by its index. Errors never: an index that is gone is "(gone)".
   const std::string& name(std::uint32_t index) const;
   const topic_filter& filter(std::uint32_t index) const;
@@ -86,7 +85,7 @@ public:
   // -- time and reading ---------------------------------------------------------------------
   void on_tick(time_point now, effect_list& out);
   /// Lets every link that has something to say say it, and hands over what is to be done.
-  effects flush(time_point now, effect_list& out);
+  effects flush(time_point now);
   std::optional<time_point> next_deadline() const;
   std::size_t owed() const;
   /// `f(index, event)`.

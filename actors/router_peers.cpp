@@ -85,7 +85,7 @@ void router::tell(std::uint32_t peer, link_effect&& what, effect_list& out) {
 
 /// Events that arrived go to their subscriptions; all else is for the shell.
 void router::flush_peers(time_point now, effect_list& out) {
-  for (auto& [peer, what] : peers_.flush(now, out)) {
+  for (auto& [peer, what] : peers_.flush(now)) {
     auto* given = std::get_if<link_effects::deliver>(&what);
     if (given == nullptr) {
       tell(peer, std::move(what), out);

@@ -4,20 +4,6 @@
 
 namespace edupulse {
 
-std::string_view to_string(fate what) noexcept {
-  switch (what) {
-  case fate::handled:
-    return "handled";
-  case fate::dead:
-    return "dead";
-  case fate::expired:
-    return "expired";
-  case fate::dropped:
-    return "dropped";
-  }
-  return "unknown";
-}
-
 namespace {
 
 template <class... Fs> struct overloaded : Fs... { using Fs::operator()...; };

@@ -3,6 +3,7 @@
 // twice.
 
 #include "runtime/identity.hpp"
+#include "runtime/descriptor.hpp"
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -16,22 +17,6 @@
 namespace edupulse {
 
 namespace {
-
-class descriptor {
-public:
-  explicit descriptor(int fd) noexcept : fd_(fd) {}
-  descriptor(const descriptor&) = delete;
-  descriptor& operator=(const descriptor&) = delete;
-  ~descriptor() {
-    if (fd_ >= 0)
-      ::close(fd_);
-  }
-  explicit operator bool() const noexcept { return fd_ >= 0; }
-  int get() const noexcept { return fd_; }
-
-private:
-  int fd_;
-};
 
 tl::unexpected<error> io_failure(const std::string& doing, const std::filesystem::path& what) {
   const auto why = std::error_code(errno, std::generic_category()).message();
@@ -75,7 +60,7 @@ expected<node_identity> read(const std::filesystem::path& file) {
   if (!from)
     return io_failure("open", file);
   std::array<char, 128> text;
-  const auto size = ::read(from.get(), text.data(), text.size());
+  const auto size = ::read(from.number(), text.data(), text.size());
   if (size < 0)
     return io_failure("read", file);
   return parse({text.data(), static_cast<std::size_t>(size)}, file);
@@ -87,14 +72,14 @@ expected<void> replace(const std::filesystem::path& file, const std::string& lin
   const descriptor to(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!to)
     return io_failure("create", fresh);
-  const auto written = ::write(to.get(), line.data(), line.size());
-  if (written != static_cast<ssize_t>(line.size()) || ::fsync(to.get()) != 0)
+  const auto written = ::write(to.number(), line.data(), line.size());
+  if (written != static_cast<ssize_t>(line.size()) || ::fsync(to.number()) != 0)
     return io_failure("write", fresh);
   if (::rename(fresh.c_str(), file.c_str()) != 0)
     return io_failure("replace", file);
   const auto home = file.parent_path();
   const descriptor directory(::open(home.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory || ::fsync(directory.get()) != 0)
+  if (!directory || ::fsync(directory.number()) != 0)
     return io_failure("sync", home);
   return {};
 }

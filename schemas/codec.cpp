@@ -2,10 +2,10 @@
 
 #include "schemas/envelope.capnp.h"
 #include "schemas/envelope_block.hpp"
+#include "schemas/segment_reader.hpp"
 #include "schemas/topic.hpp"
 #include "schemas/utf8.hpp"
 #include <algorithm>
-#include <capnp/message.h>
 #include <cstring>
 #include <kj/exception.h>
 #include <memory>
@@ -100,26 +100,6 @@ private:
 
 // -- the header, through the generated reader -------------------------------------------
 
-/// Once over the header, with little more than one reading's worth of limit.
-class border_reader final : public capnp::MessageReader {
-public:
-  explicit border_reader(std::span<const capnp::word> words) noexcept
-      : MessageReader(options(words.size())), words_(words) {}
-  kj::ArrayPtr<const capnp::word> getSegment(unsigned id) override {
-    return id == 0 ? kj::ArrayPtr(words_.data(), words_.size()) : nullptr;
-  }
-
-private:
-  static capnp::ReaderOptions options(std::size_t words) noexcept {
-    capnp::ReaderOptions options;
-    options.traversalLimitInWords = words + 1024;
-    options.nestingLimit = 8;
-    return options;
-  }
-
-  std::span<const capnp::word> words_;
-};
-
 expected<void> check_meta(capnp::List<schema::Envelope::Entry>::Reader entries) {
   if (entries.size() > max_meta_entries)
     return malformed(std::to_string(entries.size()) + " entries of metadata, the limit is " +
@@ -157,7 +137,7 @@ expected<void> set_topic(envelope& what, std::string_view name, std::string_view
 
 /// Fills the object beside the words from the words.
 expected<void> read_header(envelope& what, const outline& found) {
-  border_reader reader(what.words());
+  segment_reader reader(what.words()); // once over the header
   const auto header = reader.getRoot<schema::Envelope>();
   const event_id id{from_halves(header.getIdHigh(), header.getIdLow())};
   const node_id publisher{from_halves(header.getPublisherHigh(), header.getPublisherLow())};

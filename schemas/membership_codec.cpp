@@ -2,6 +2,7 @@
 
 #include "schemas/codec.hpp"
 #include "schemas/membership.capnp.h"
+#include "schemas/segment_reader.hpp"
 #include "schemas/utf8.hpp"
 #include <algorithm>
 #include <capnp/message.h>
@@ -32,25 +33,8 @@ bool is_address(std::string_view text) noexcept {
   return std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
 }
 
-class frame_reader final : public capnp::MessageReader {
-public:
-  explicit frame_reader(kj::ArrayPtr<const capnp::word> words) noexcept
-      : MessageReader(options(words.size())), words_(words) {}
-  kj::ArrayPtr<const capnp::word> getSegment(unsigned id) override {
-    return id == 0 ? words_ : nullptr;
-  }
-
-private:
-  static capnp::ReaderOptions options(std::size_t words) noexcept {
-    capnp::ReaderOptions options;
-    // Updates may share a text, so that reading all of them crosses more words than there are.
-    options.traversalLimitInWords = 8 * words + 1024;
-    options.nestingLimit = 4;
-    return options;
-  }
-
-  kj::ArrayPtr<const capnp::word> words_;
-};
+/// Updates may share a text, so that reading all of them crosses more words than there are.
+segment_reader::limits limits_for(std::size_t words) noexcept { return {8 * words + 1024, 4}; }
 
 // -- reading ------------------------------------------------------------------
 
@@ -171,7 +155,7 @@ expected<void> read_message(membership_frame& to, frame_schema::Reader from) {
 }
 
 expected<void> read_frame(membership_frame& to, kj::ArrayPtr<const capnp::word> words) {
-  frame_reader reader(words);
+  segment_reader reader({words.begin(), words.size()}, limits_for(words.size()));
   const auto from = reader.getRoot<frame_schema>();
   to.header = {from.getCluster(),
                {from_halves(from.getSenderHigh(), from.getSenderLow())},

@@ -1,4 +1,5 @@
 #include "runtime/cli/atomic_file.hpp"
+#include "runtime/descriptor.hpp"
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -21,21 +22,6 @@ tl::unexpected<error> trouble(const std::filesystem::path& file, const char* wha
   return fail(errc::io,
               file.string() + " cannot be " + what + ": " + std::strerror(code) + ": " + hint);
 }
-
-class open_file {
-public:
-  explicit open_file(int number) : number_(number) {}
-  open_file(const open_file&) = delete;
-  open_file& operator=(const open_file&) = delete;
-  ~open_file() {
-    if (number_ >= 0)
-      ::close(number_);
-  }
-  int number() const noexcept { return number_; }
-
-private:
-  int number_;
-};
 
 /// Gone at the end, unless it was renamed.
 class draft {
@@ -70,11 +56,11 @@ public:
 
 private:
   std::string name_;
-  open_file file_;
+  descriptor file_;
 };
 
 void sync_directory(const std::filesystem::path& directory) {
-  const open_file it(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const descriptor it(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (it.number() >= 0)
     ::fsync(it.number()); // a name that is not on the disk does not survive either
 }

@@ -1,4 +1,5 @@
 #include "runtime/tls/files.hpp"
+#include "runtime/descriptor.hpp"
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -13,22 +14,10 @@ namespace {
 /// A CRL of a hundred thousand certificates has about 4 MiB.
 constexpr std::int64_t max_file_bytes = 16 << 20;
 
-class opened_file {
-public:
-  /// Does not wait for the writer of a named pipe.
-  explicit opened_file(const std::filesystem::path& file)
-      : number_(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) {}
-  opened_file(const opened_file&) = delete;
-  opened_file& operator=(const opened_file&) = delete;
-  ~opened_file() {
-    if (number_ >= 0)
-      ::close(number_);
-  }
-  int number() const noexcept { return number_; }
-
-private:
-  int number_;
-};
+/// Does not wait for the writer of a named pipe.
+int open_to_read(const std::filesystem::path& file) {
+  return ::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
 
 std::int64_t nanoseconds(const timespec& when) {
   return static_cast<std::int64_t>(when.tv_sec) * 1'000'000'000 + when.tv_nsec;
@@ -79,7 +68,7 @@ expected<tls_file> tls_file::read(const std::filesystem::path& file, std::string
                                   secrecy mode) {
   tls_file result;
   result.label_ = std::string(what) + " " + file.string();
-  const opened_file in(file);
+  const descriptor in(open_to_read(file));
   struct stat status;
   if (in.number() < 0 || ::fstat(in.number(), &status) != 0)
     return unreadable(result.label_, errno);

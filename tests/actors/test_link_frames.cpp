@@ -1,8 +1,8 @@
 // Frames of a link: what is written can be read, and what cannot have been written is refused.
 
-#include "actors/link_frames.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/events.hpp"
+#include "tests/support/in_flight.hpp"
 #include "tests/support/seed.hpp"
 #include <cstring>
 
@@ -14,10 +14,6 @@ namespace {
 
 constexpr time_point now{1h};
 const node_id publisher = make_node_id(1, 2); // of all events that make_event makes
-
-std::span<const std::byte> body_of(const frame_bytes& frame) {
-  return std::as_bytes(std::span(frame)).subspan(frame_header::size);
-}
 
 frame_header header_of(const frame_bytes& frame) {
   return decode_header(std::as_bytes(std::span(frame)).first<frame_header::size>(), 1u << 30)

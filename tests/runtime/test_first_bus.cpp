@@ -20,12 +20,6 @@ using namespace edupulse::test;
 
 namespace {
 
-node start_quiet(node_options options = {}) {
-  options.name = "test";
-  options.log = log_level::off;
-  return node::start(std::move(options)).value();
-}
-
 /// False when it has not happened in a minute: a test that would wait for ever fails instead.
 bool happens(const std::future<void>& what) {
   return what.wait_for(1min) == std::future_status::ready;

@@ -15,12 +15,6 @@ using namespace edupulse::test;
 
 namespace {
 
-node start_quiet(node_options options = {}) {
-  options.name = "test";
-  options.log = log_level::off;
-  return node::start(std::move(options)).value();
-}
-
 /// Opens when told, from any thread.
 class latch {
 public:

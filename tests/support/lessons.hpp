@@ -17,6 +17,13 @@ using namespace std::chrono_literals;
 /// How often a random test repeats: `n`, and fifty times that in a soak.
 inline int rounds(int n) { return std::getenv("EDUPULSE_SOAK") != nullptr ? 50 * n : n; }
 
+/// A node that logs nothing.
+inline node start_quiet(node_options options = {}) {
+  options.name = "test";
+  options.log = log_level::off;
+  return node::start(std::move(options)).value();
+}
+
 /// Publishes one lesson.published; the key is the lesson's id (empty: no key).
 template <class Bus> auto publish_lesson(Bus& to, const std::string& id,
                                          const std::string& title = "t",

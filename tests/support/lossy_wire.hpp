@@ -5,8 +5,8 @@
 // control and bulk have connections of their own, so the one may overtake the other.
 
 #include "actors/backoff.hpp"
-#include "actors/link_frames.hpp"
 #include "tests/support/events.hpp"
+#include "tests/support/in_flight.hpp"
 #include <deque>
 #include <functional>
 #include <map>
@@ -117,7 +117,6 @@ public:
 private:
   struct arrival {
     time_point when;
-    bool to_near;
     std::function<void()> what;
   };
 
@@ -135,38 +134,27 @@ private:
       at = what.held.erase(at);
     }
   }
-  static std::span<const std::byte> body_of(const frame_bytes& frame) {
-    return std::as_bytes(std::span(frame)).subspan(frame_header::size);
-  }
   template <class T> void complain(const expected<T>& answer) {
     if (!answer && broken.empty())
       broken = answer.error().text;
   }
   void arrive() {
-    for (;;) {
-      auto first = in_flight_.end();
-      for (auto at = in_flight_.begin(); at != in_flight_.end(); ++at)
-        if (at->when <= now_ && (first == in_flight_.end() || at->when < first->when))
-          first = at;
-      if (first == in_flight_.end())
-        return;
-      const auto what = std::move(first->what);
-      in_flight_.erase(first);
-      what();
+    while (const auto one = take_due(in_flight_, now_)) {
+      one->what();
       settle();
     }
   }
   /// Nothing overtakes on one connection; `line` says which.
-  void travel(int line, bool to_near, std::function<void()> what) {
+  void travel(int line, std::function<void()> what) {
     auto when = now_ + duration(static_cast<duration::rep>(
                            chance_.unit() * static_cast<double>(how_.delay_max.count())));
     when = std::max(when, last_arrival_[line] + duration(1));
     last_arrival_[line] = when;
-    in_flight_.push_back({when, to_near, std::move(what)});
+    in_flight_.push_back({when, std::move(what)});
   }
   void settle() {
-    near_.flush(now_, effects_, from_near_);
-    far_.flush(now_, effects_, from_far_);
+    near_.flush(now_, from_near_);
+    far_.flush(now_, from_far_);
     while (!from_near_.empty() || !from_far_.empty()) {
       for (auto& what : std::exchange(from_near_, {}))
         carry_out(true, std::move(what));
@@ -184,7 +172,7 @@ private:
       for (const auto& run : events->runs)
         copies += run.events.size();
       append_frame(bytes, events->runs);
-      travel(near ? 0 : 1, !near, [this, bytes = std::move(bytes), &there, &io, near] {
+      travel(near ? 0 : 1, [this, bytes = std::move(bytes), &there, &io, near] {
         auto runs = decode_events(body_of(bytes), make_node_id(1, 2), now_, {});
         complain(runs);
         if (runs)
@@ -193,13 +181,13 @@ private:
       });
     } else if (const auto* control = std::get_if<link_effects::send_control>(&what)) {
       append_frame(bytes, control->what);
-      travel(near ? 2 : 3, !near, [this, bytes = std::move(bytes), &there, &io] {
+      travel(near ? 2 : 3, [this, bytes = std::move(bytes), &there, &io] {
         auto said = decode_control(body_of(bytes));
         complain(said);
         if (!said)
           return;
         if (const auto* resume = std::get_if<link_resume>(&*said))
-          complain(there.on_resume(*resume, now_, effects_));
+          complain(there.on_resume(*resume, now_));
         else if (const auto* taken = std::get_if<link_taken>(&*said))
           complain(there.on_taken(*taken, now_));
         else

@@ -4,10 +4,10 @@
 // kill, restart, cut, heal. One seed, one run.
 
 #include "actors/backoff.hpp"
-#include "actors/link_frames.hpp"
 #include "actors/router.hpp"
 #include "actors/runner.hpp"
 #include "tests/support/events.hpp"
+#include "tests/support/in_flight.hpp"
 #include <deque>
 #include <functional>
 #include <map>
@@ -214,19 +214,11 @@ private:
         one.core->on_session_lost(one.peers.at(there), now_, one.asked);
   }
   void arrive() {
-    for (;;) {
-      auto first = in_flight_.end();
-      for (auto at = in_flight_.begin(); at != in_flight_.end(); ++at)
-        if (at->when <= now_ && (first == in_flight_.end() || at->when < first->when))
-          first = at;
-      if (first == in_flight_.end())
-        return;
-      const auto one = std::move(*first);
-      in_flight_.erase(first);
-      one.what();
-      carry_out(one.to);
-      if (is_up(one.from))
-        carry_out(one.from);
+    while (const auto one = take_due(in_flight_, now_)) {
+      one->what();
+      carry_out(one->to);
+      if (is_up(one->from))
+        carry_out(one->from);
     }
   }
   void travel(std::size_t from, std::size_t to, int line, std::function<void()> what) {
@@ -255,9 +247,6 @@ private:
         else if (const auto* say = std::get_if<effects::to_peer>(&what))
           send(at, say->peer, say->what->what);
       }
-  }
-  static std::span<const std::byte> body_of(const frame_bytes& frame) {
-    return std::as_bytes(std::span(frame)).subspan(frame_header::size);
   }
   void send(std::size_t at, std::uint32_t peer, const link_effect& what) {
     std::size_t to = 0;
