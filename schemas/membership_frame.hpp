@@ -3,6 +3,7 @@
 // frame they were decoded from, or of whatever they are about to be encoded from.
 
 #include "schemas/ids.hpp"
+#include "schemas/member_state.hpp"
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -13,9 +14,6 @@
 namespace edupulse {
 
 /// In order of rank: of two pieces of news about one incarnation, the greater state is the newer.
-enum class member_state : std::uint8_t { alive, suspect, dead, left };
-std::string_view to_string(member_state state) noexcept;
-
 /// What a member is called, where it is, and what its application says about it.
 struct member_profile_view {
   std::string_view name;

@@ -15,6 +15,7 @@
 #include "schemas/topic.hpp"
 #include <edupulse/event.hpp>
 #include <edupulse/handler.hpp>
+#include <edupulse/members.hpp>
 #include <edupulse/options.hpp>
 #include <edupulse/receipt.hpp>
 #include <edupulse/transport.hpp>
@@ -142,6 +143,11 @@ public:
   const node_id& id() const noexcept;
   /// Counts the starts of this id, from 1.
   std::uint64_t epoch() const noexcept;
+  /// Where it takes connections: "host:port" with the port that was taken. Empty: nowhere.
+  std::string address() const;
+  /// Everybody this node knows of, itself first. A node that is no member of a cluster knows
+  /// itself.
+  std::vector<member> members() const;
   ledger_view ledger() const;
   std::vector<subscription_status> subscriptions() const;
   /// Counters since the start, by name.

@@ -15,6 +15,36 @@ namespace edupulse {
 
 enum class log_level : std::uint8_t { debug, info, warning, error, off };
 
+/// How patient the members of a cluster are with each other; the same on all of them.
+enum class network_profile : std::uint8_t {
+  local, ///< processes of one machine: a death is noticed in about three seconds
+  lan,   ///< machines of one network: about six seconds
+  wan,   ///< machines far apart, with round trips of up to a second: about half a minute
+};
+
+/// A node without `listen` and `join` opens no socket.
+struct cluster_options {
+  /// Nodes of one cluster find each other; those of two never mix. With TLS it is part of every
+  /// certificate. 1 to 63 of [A-Za-z0-9._-].
+  std::string name = "main";
+  /// "host:port" to take connections at; port 0 takes a free one, see `node::address`. Empty: the
+  /// node can only dial. Anything but a loopback address needs `tls` or `insecure_plaintext`.
+  std::string listen{};
+  /// "host:port" where the others reach this node, when that is not `listen`: behind 0.0.0.0, NAT
+  /// or a container's port. Empty: `listen`.
+  std::string advertise{};
+  /// Members to ask to be let in, "host:port" each; one that answers is enough, and the node goes
+  /// on asking until one does. Empty: this node is the first.
+  std::vector<std::string> join{};
+  /// A directory as `edupulse-pki issue` makes it: ca.crt, node.crt, node.key, ca.crl. Files that
+  /// are replaced are read again. The node's name must be that of its certificate.
+  std::filesystem::path tls{};
+  /// Speak without TLS to other machines, too. Whoever can reach the port can read and publish
+  /// everything; said in the log at every start.
+  bool insecure_plaintext = false;
+  network_profile profile = network_profile::lan;
+};
+
 struct node_options {
   /// Who this node is to people, and half of every subscription's id. 1 to 255 bytes.
   std::string name = "node";
@@ -34,6 +64,8 @@ struct node_options {
   /// its scope. Too small: one bad hour of a database quarantines what uses it. Too large: a
   /// handler that always hangs costs that many threads.
   std::size_t stuck_calls_max = 64;
+  /// Other nodes. By default there are none.
+  cluster_options cluster{};
   /// Decisions are logged one per line, to standard error unless a sink is given.
   log_level log = log_level::warning;
   std::function<void(log_level, std::string_view)> log_sink{};

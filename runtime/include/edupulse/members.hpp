@@ -1,0 +1,22 @@
+#pragma once
+// The nodes of a cluster, as one of them sees them.
+
+#include "schemas/envelope.hpp"
+#include "schemas/member_state.hpp"
+#include <cstdint>
+#include <string>
+
+namespace edupulse {
+
+/// Value.
+struct member {
+  std::string name;
+  node_id id;
+  std::uint64_t epoch = 0; ///< counts the starts of `id`
+  std::string address;     ///< where it can be dialled
+  member_state state = member_state::alive;
+  bool self = false;
+  bool connected = false; ///< there is a session with it now
+};
+
+} // namespace edupulse
