@@ -34,7 +34,7 @@ inline void send_exit(const caf::actor& to) {
   caf::anon_send_exit(to, caf::exit_reason::user_shutdown);
 }
 
-template <class State> State& state_of(caf::stateful_actor<State>* self) {
+template <class State, class Base> State& state_of(caf::stateful_actor<State, Base>* self) {
 #if EDUPULSE_CAF_MAJOR < 1
   return self->state;
 #else

@@ -31,6 +31,8 @@ void desk::on_contents(inbox::contents& what, time_point now) {
     core_.on_completion(done.subscription, done.seq, done.attempt, std::move(done.what), now,
                         effects_);
   }
+  for (auto& said : what.peers)
+    neighbours_.apply(core_, std::move(said), now, effects_);
   carry_out(now);
 }
 
@@ -94,6 +96,10 @@ void desk::perform(effect& what, time_point now) {
                  [&](effects::gate& e) { hands_.set_gate(e.subscription, e.closed); },
                  [&](effects::unsubscribed& e) { hands_.unsubscribed(e.subscription); },
                  [&](effects::drained&) { hands_.drained(); },
+                 [&](effects::to_peer& e) {
+                   if (const auto session = neighbours_.session_of(e.peer))
+                     hands_.to_peer(*session, e.what);
+                 },
                  [&](effects::acknowledge& e) { core_.acknowledge(e, now, effects_); },
                  [](auto&) {}, // a decision: observers have seen it
              },

@@ -3,6 +3,7 @@
 // around it (router_actor, or the testing bus in virtual time) lends it hands.
 
 #include "actors/inbox.hpp"
+#include "actors/neighbours.hpp"
 #include "actors/observer.hpp"
 #include "actors/router.hpp"
 #include <vector>
@@ -21,6 +22,11 @@ public:
   virtual void set_gate(std::uint32_t subscription, bool closed) = 0;
   virtual void unsubscribed(std::uint32_t subscription) = 0;
   virtual void drained() = 0;
+  /// Write to the connections of a session, or cut them. Without a wire there are no peers.
+  virtual void to_peer(std::uint64_t session, const std::shared_ptr<peer_message>& what) {
+    static_cast<void>(session);
+    static_cast<void>(what);
+  }
 };
 
 class desk {
@@ -56,6 +62,7 @@ private:
   void perform(effect& what, time_point now);
 
   router core_;
+  neighbours neighbours_;
   router_hands& hands_;
   effect_list effects_;
   effect_list doing_;

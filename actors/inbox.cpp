@@ -96,6 +96,14 @@ void inbox::complete(completion what) {
   wake(guard);
 }
 
+// -- the wire -----------------------------------------------------------------------------
+
+void inbox::leave(peer_input what) {
+  std::unique_lock guard(mutex_);
+  peers_.push_back(std::move(what));
+  wake(guard);
+}
+
 // -- router -----------------------------------------------------------------------------
 
 void inbox::take(contents& into, bool sleepy) {
@@ -110,6 +118,7 @@ void inbox::take(contents& into, bool sleepy) {
   }
   into.reports.swap(reports_);
   into.completions.swap(completions_);
+  into.peers.swap(peers_);
   const bool made_room = events_ > 0;
   events_ = 0;
   bytes_ = 0;

@@ -12,6 +12,7 @@
 // that what is inside belongs to subscriptions with room.
 
 #include "actors/batch.hpp"
+#include "actors/peer_input.hpp"
 #include "schemas/topic.hpp"
 #include <condition_variable>
 #include <functional>
@@ -51,15 +52,22 @@ public:
   void report(batch_ptr work);
   void complete(completion what);
 
+  // -- the wire -------------------------------------------------------------------------
+  /// Bounded by the wire, which stops reading from a peer whose frames lie here too long.
+  void leave(peer_input what);
+
   // -- router ---------------------------------------------------------------------------
   struct contents {
     std::vector<chunk_ptr> events;
     std::vector<batch_ptr> reports;
     std::vector<completion> completions;
-    bool empty() const noexcept { return events.empty() && reports.empty() && completions.empty(); }
-    /// Events and reports: how busy it is.
+    std::vector<peer_input> peers;
+    bool empty() const noexcept {
+      return events.empty() && reports.empty() && completions.empty() && peers.empty();
+    }
+    /// Events, reports and frames: how busy it is.
     std::size_t weight() const noexcept {
-      std::size_t sum = reports.size();
+      std::size_t sum = reports.size() + peers.size();
       for (const auto& part : events)
         sum += part->entries.size();
       return sum;
@@ -68,6 +76,7 @@ public:
       events.clear();
       reports.clear();
       completions.clear();
+      peers.clear();
     }
   };
   /// Takes everything. When there is nothing and `sleepy`, the next one to leave something rings.
@@ -105,6 +114,7 @@ private:
   std::size_t last_chunk_ = 1;
   std::vector<batch_ptr> reports_;
   std::vector<completion> completions_;
+  std::vector<peer_input> peers_;
   std::vector<gate> gates_;
   bool idle_ = true;
   bool closed_ = false;

@@ -10,6 +10,17 @@
 //   down_msg                      a HANDLER has ended
 //   finish                        from the node: all is stopped; end yourself
 //
+// WIRE (runtime/wire/wire_actor, a broker on CAF's multiplexer; only in a cluster). What it has to
+// say to ROUTER lies in ROUTER's inbox.
+//   begin                         from the node: take connections, join
+//   wake                          a deadline has come
+//   wire_orders                   from ROUTER: write this to sessions, or cut them
+//   new_socket                    from the threads that dial and accept: a connection, or why not
+//   wire_errand_ptr               from the node: runs on the multiplexer's thread
+//   read_on                       ROUTER has taken what a session had left
+//   new_data_msg, data_transferred_msg, connection_closed_msg   from CAF: the sockets
+//   finish                        from the node: close everything; end yourself
+//
 // HANDLER (handler_actor, one per lane of a subscription).
 //   begin                         from ROUTER: make the user's object, answer handler_up
 //   batch_ptr                     from ROUTER: handle these; the answer lies in the inbox
@@ -17,6 +28,7 @@
 
 #include "actors/batch.hpp"
 #include "actors/caf.hpp"
+#include "actors/peers.hpp"
 #include <functional>
 #include <future>
 #include <memory>
@@ -44,6 +56,13 @@ struct errand {
 };
 using errand_ptr = std::shared_ptr<errand>;
 
+/// For the connections of one session.
+struct wire_order {
+  std::uint64_t session;
+  std::shared_ptr<peer_message> what;
+};
+using wire_orders = std::shared_ptr<std::vector<wire_order>>;
+
 } // namespace edupulse
 
 // Only local actors get these: what crosses the wire is Cap'n Proto.
@@ -54,3 +73,4 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(edupulse::finish)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(edupulse::handler_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(edupulse::errand_ptr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(edupulse::batch_ptr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(edupulse::wire_orders)

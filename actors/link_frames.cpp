@@ -131,6 +131,8 @@ void append_frame(frame_bytes& to, const refusal_message& what) {
   auto refusal = message.initRoot<schema::Refusal>();
   refusal.setReason(static_cast<schema::Refusal::Reason>(what.reason));
   refusal.setText(what.text);
+  refusal.setBootEpoch(what.boot_epoch);
+  refusal.setAddress(what.address);
   append_message(to, frame_kind::refusal, message);
 }
 

@@ -57,11 +57,14 @@ enum class refusal_reason : std::uint8_t {
   conflict,
   name,
   full,
-  stopping
+  stopping,
+  duplicate
 };
 struct refusal_message {
   refusal_reason reason = refusal_reason::other;
   std::string text;
+  std::uint64_t boot_epoch = 0; ///< `fenced`: of the later start
+  std::string address{};        ///< `fenced`: where that can be dialled
   friend bool operator==(const refusal_message&, const refusal_message&) = default;
 };
 

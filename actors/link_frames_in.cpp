@@ -105,13 +105,14 @@ expected<hello_message> decode_hello(std::span<const std::byte> body) {
 expected<refusal_message> decode_refusal(std::span<const std::byte> body) {
   return reading<schema::Refusal>(body, [](auto from) -> expected<refusal_message> {
     auto text = text_of(from.getText(), "the reason");
-    if (!text)
-      return tl::unexpected<error>(text.error());
+    auto address = text_of(from.getAddress(), "the address");
+    if (!text || !address)
+      return malformed("a refusal without a text");
     const auto reason = static_cast<std::uint16_t>(from.getReason());
-    return refusal_message{reason <= static_cast<std::uint16_t>(refusal_reason::stopping)
+    return refusal_message{reason <= static_cast<std::uint16_t>(refusal_reason::duplicate)
                                ? static_cast<refusal_reason>(reason)
                                : refusal_reason::other,
-                           std::move(*text)};
+                           std::move(*text), from.getBootEpoch(), std::move(*address)};
   });
 }
 

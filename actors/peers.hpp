@@ -56,6 +56,7 @@ public:
   /// The node has started anew. What its subscriptions were owed waits for those of the same names;
   /// what its first announcement does not name is dropped.
   void restart(std::uint32_t peer, const std::vector<announced_subscription>& ours);
+  bool has(std::uint32_t peer) const { return peers_.contains(peer); }
   /// Everything it was owed is dropped for `why`, and counted.
   void remove(std::uint32_t peer, drop_reason why, effect_list& out);
   /// Of a subscription of a peer, by its index. Errors never: an index that is gone is "(gone)".

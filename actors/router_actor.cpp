@@ -50,6 +50,7 @@ void router_state::turn() {
     const auto now = setup.host->now();
     tick_if_due(now);
     if (mail.empty()) {
+      settle_later();
       arm_next();
       return; // the next one to leave something rings
     }
@@ -85,6 +86,8 @@ void router_state::settle_later() {
     for (auto& what : doing)
       what();
   }
+  if (orders)
+    caf_shim::send(setup.wire, std::exchange(orders, nullptr));
 }
 
 void router_state::run(const errand& what) {
@@ -205,6 +208,12 @@ void router_state::unsubscribed(std::uint32_t subscription) {
 }
 
 void router_state::drained() { setup.host->drained(); }
+
+void router_state::to_peer(std::uint64_t session, const std::shared_ptr<peer_message>& what) {
+  if (!orders)
+    orders = std::make_shared<wire_orders::element_type>();
+  orders->push_back({session, what});
+}
 
 // -- inline handlers ------------------------------------------------------------------------
 

@@ -32,6 +32,7 @@ struct router_setup {
   router::settings core;
   std::shared_ptr<inbox> mail;
   router_host* host = nullptr;
+  caf::actor wire{}; ///< null outside of clusters
 };
 
 struct router_state : router_hands {
@@ -54,6 +55,7 @@ struct router_state : router_hands {
   void set_gate(std::uint32_t subscription, bool closed) override;
   void unsubscribed(std::uint32_t subscription) override;
   void drained() override;
+  void to_peer(std::uint64_t session, const std::shared_ptr<peer_message>& what) override;
 
   struct child {
     std::uint32_t generation = 0;
@@ -81,6 +83,7 @@ struct router_state : router_hands {
   std::map<caf::actor_addr, address> addresses;
   inbox::contents mail;
   std::vector<std::function<void()>> later; ///< what inline handlers left to say
+  wire_orders orders;                       ///< of this turn
   time_point armed = time_point::max();
 };
 

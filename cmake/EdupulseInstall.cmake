@@ -70,11 +70,11 @@ file(RELATIVE_PATH edupulse_PC_TO_PREFIX
      "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 string(REGEX REPLACE "/$" "" edupulse_PC_TO_PREFIX "${edupulse_PC_TO_PREFIX}")
 # CAF of Debian has no .pc file to require. Elsewhere than in the linker's folders it needs a -L.
-set(edupulse_PC_CAF "-lcaf_core")
+set(edupulse_PC_CAF "-lcaf_io -lcaf_core")
 if(CAF_LIBRARY_core)
   get_filename_component(_caf_dir "${CAF_LIBRARY_core}" DIRECTORY)
   if(NOT _caf_dir IN_LIST CMAKE_CXX_IMPLICIT_LINK_DIRECTORIES)
-    set(edupulse_PC_CAF "-L${_caf_dir} -lcaf_core")
+    set(edupulse_PC_CAF "-L${_caf_dir} -lcaf_io -lcaf_core")
   endif()
 endif()
 configure_file(cmake/edupulse.pc.in "${PROJECT_BINARY_DIR}/package/edupulse.pc" @ONLY)

@@ -2,6 +2,7 @@
 // Owns what `open` answered, and closes it.
 
 #include <unistd.h>
+#include <utility>
 
 namespace edupulse {
 
@@ -16,6 +17,8 @@ public:
   }
   explicit operator bool() const noexcept { return number_ >= 0; }
   int number() const noexcept { return number_; }
+  /// The caller closes it from now on.
+  int release() noexcept { return std::exchange(number_, -1); }
 
 private:
   int number_;

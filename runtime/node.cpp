@@ -72,9 +72,6 @@ expected<void> check_node_options(const node_options& o) {
     return fail(errc::invalid_option, "option `workers` is at most 1024");
   if (o.stuck_calls_max < 1 || o.stuck_calls_max > 4096)
     return fail(errc::invalid_option, "option `stuck_calls_max` is 1 to 4096");
-  if (!o.cluster.listen.empty() || !o.cluster.join.empty())
-    return fail(errc::refused, "this build of the runtime opens no socket yet: leave "
-                               "`cluster.listen` and `cluster.join` empty");
   return {};
 }
 
@@ -202,15 +199,9 @@ expected<std::size_t> node::discard_all(std::string_view subscription) {
 const std::string& node::name() const noexcept { return impl_->options().name; }
 const node_id& node::id() const noexcept { return impl_->identity().id; }
 std::uint64_t node::epoch() const noexcept { return impl_->identity().epoch; }
-std::string node::address() const { return {}; }
-std::vector<member> node::members() const {
-  member self;
-  self.name = name();
-  self.id = id();
-  self.epoch = epoch();
-  self.self = true;
-  return {std::move(self)};
-}
+std::string node::address() const { return impl_->address(); }
+std::vector<member> node::members() const { return impl_->members(); }
+expected<void> node::reload_certificates() { return impl_->reload_certificates(); }
 ledger_view node::ledger() const { return impl_->ledger(); }
 std::vector<subscription_status> node::subscriptions() const {
   return impl_->ask([](desk& at) { return at.core().status(); });

@@ -6,6 +6,10 @@
 
 namespace edupulse {
 
+namespace {
+constexpr auto look_again = std::chrono::milliseconds(20);
+}
+
 expected<void> node_impl::command(std::string_view verb, std::string_view name,
                                   expected<void> (router::*what)(std::uint32_t, time_point,
                                                                  effect_list&)) {
@@ -174,12 +178,33 @@ expected<void> node_impl::ready(const std::string& topic, std::size_t n, duratio
       return {};
     std::unique_lock guard(mutex_);
     const auto seen = live_.size();
-    if (!changed_.wait_until(guard, deadline, [&] { return live_.size() != seen || stopped_; }))
+    // What others subscribe to comes without a word to this thread: look again now and then.
+    const auto look = std::min(deadline, std::chrono::steady_clock::now() + look_again);
+    if (!changed_.wait_until(guard, look, [&] { return live_.size() != seen || stopped_; }) &&
+        look == deadline)
       return fail(errc::timed_out, std::to_string(there) + " of " + std::to_string(n) +
                                        " subscriptions match '" + topic + "'");
     if (stopped_)
       return fail(errc::stopping, "the node has stopped");
   }
+}
+
+std::vector<member> node_impl::members() {
+  if (cluster_)
+    if (auto all = cluster_->members(); !all.empty())
+      return all;
+  member self;
+  self.name = options_.name;
+  self.id = identity_.id;
+  self.epoch = identity_.epoch;
+  self.self = true;
+  return {std::move(self)};
+}
+
+expected<void> node_impl::reload_certificates() {
+  if (!cluster_)
+    return fail(errc::refused, "this node is in no cluster");
+  return cluster_->reload_certificates();
 }
 
 ledger_view node_impl::ledger() {

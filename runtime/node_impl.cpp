@@ -51,6 +51,8 @@ node_impl::node_impl(node_options options) : options_(std::move(options)) {}
 node_impl::~node_impl() { close_down(false); }
 
 expected<void> node_impl::open(caf::actor_system* given) {
+  if (auto good = open_cluster(); !good)
+    return good;
   log_ = std::make_unique<log_observer>(options_.name, options_.log, options_.log_sink);
   bell_ = std::make_shared<bell>();
   auto kept =
@@ -74,6 +76,8 @@ expected<void> node_impl::open(caf::actor_system* given) {
     const auto cores = std::max<std::size_t>(2, std::thread::hardware_concurrency());
     config_ = std::make_unique<caf::actor_system_config>();
     caf_shim::configure(*config_, options_.workers > 0 ? options_.workers : cores);
+    if (cluster_)
+      config_->load<caf::io::middleman>();
     own_system_ = std::make_unique<caf::actor_system>(*config_);
     system_ = own_system_.get();
   }
@@ -81,7 +85,10 @@ expected<void> node_impl::open(caf::actor_system* given) {
                               draw_seed(options_.seed),
                               wall_ms() - steady_ms(),
                               {system_->scheduler().num_workers(), options_.stuck_calls_max}};
-  router_ = system_->spawn<caf::detached>(router_behavior, router_setup{core, mail_, this});
+  if (auto good = start_cluster(); !good)
+    return good;
+  router_ = system_->spawn<caf::detached>(
+      router_behavior, router_setup{core, mail_, this, cluster_ ? cluster_->wire() : caf::actor()});
   bell_->set(router_);
   caf_shim::leave_system(); // the node may be stopped on another thread than this
   ask([this](desk& at) {
@@ -90,6 +97,26 @@ expected<void> node_impl::open(caf::actor_system* given) {
     return true;
   });
   return {};
+}
+
+expected<void> node_impl::open_cluster() {
+  if (options_.cluster.listen.empty() && options_.cluster.join.empty())
+    return {};
+  auto opened = cluster::open(options_);
+  if (!opened)
+    return tl::unexpected<error>(opened.error());
+  cluster_ = std::move(*opened);
+  options_.name = cluster_->name();
+  return {};
+}
+
+expected<void> node_impl::start_cluster() {
+  if (!cluster_)
+    return {};
+  return cluster_->start(
+      {*system_, identity_, draw_seed(options_.seed), mail_,
+       [this](log_level level, std::string_view text) { log_->say(level, text); },
+       [](const membership_effects::changed&) {}});
 }
 
 // -- publishing -----------------------------------------------------------------------------
@@ -201,7 +228,11 @@ stop_report node_impl::stop(duration patience) {
     }
   }
   stop_report report;
+  if (cluster_)
+    cluster_->quiesce();
   report.drained = drain(patience).has_value();
+  if (cluster_)
+    cluster_->leave();
   report.dropped = ask([](desk& at) {
     const auto when = std::chrono::steady_clock::now();
     const auto left = at.core().owed();
@@ -236,6 +267,8 @@ bool node_impl::wait_all_down(duration patience) {
 /// Takes the node apart in reverse order. With a call that never returned, CAF would wait for its
 /// thread for ever: the actor system is left to a thread of its own, which ends when the call does.
 void node_impl::close_down(bool somebody_is_stuck) {
+  if (cluster_)
+    cluster_->stop();
   if (!router_)
     return;
   auto gone = std::make_shared<std::promise<void>>();

@@ -4,6 +4,7 @@
 #include "actors/caf.hpp"
 #include "actors/router_actor.hpp"
 #include "runtime/alarm.hpp"
+#include "runtime/cluster.hpp"
 #include "runtime/identity.hpp"
 #include "runtime/keeper.hpp"
 #include "runtime/observers/counters.hpp"
@@ -91,15 +92,20 @@ public:
   std::vector<caf::actor> handler_actors(std::string_view subscription);
   keeper& letters() noexcept { return *keeper_; }
   counters_observer& counters() noexcept { return counters_; }
+  std::string address() const { return cluster_ ? cluster_->address() : std::string(); }
+  std::vector<member> members();
+  expected<void> reload_certificates();
 
 private:
+  expected<void> open_cluster();
+  expected<void> start_cluster();
   void wait_unsubscribed(const std::string& name);
   void forget(dead_letter&& letter);
   expected<std::vector<dead_letter>> letters_of(const std::string& name);
   bool wait_all_down(duration patience);
   void close_down(bool somebody_is_stuck);
 
-  const node_options options_;
+  node_options options_; ///< as given, but for the name
   node_identity identity_;
   std::unique_ptr<stamper> stamper_;
   counters_observer counters_;
@@ -108,6 +114,7 @@ private:
   std::shared_ptr<bell> bell_;
   std::shared_ptr<inbox> mail_;
   std::unique_ptr<alarm> alarm_;
+  std::unique_ptr<cluster> cluster_; ///< null: alone
   std::unique_ptr<caf::actor_system_config> config_;
   std::unique_ptr<caf::actor_system> own_system_;
   caf::actor_system* system_ = nullptr;

@@ -78,7 +78,12 @@ struct Refusal {
     name @6;
     full @7;
     stopping @8;
+    duplicate @9;
+    # Both sides have dialled, and the other session goes on. Not a trouble.
   }
+  bootEpoch @2 :UInt64;
+  address @3 :Text;
+  # Of `fenced`: the later start of the same node, and where it can be dialled.
 }
 
 struct Control {

@@ -1,6 +1,7 @@
 // A node with its real threads. No test here waits for a length of time: each waits for something
 // to happen, and CTest's own limit ends one that waits in vain.
 
+#include "tests/support/eventually.hpp"
 #include "tests/support/lessons.hpp"
 #include <atomic>
 #include <edupulse/node.hpp>
@@ -32,11 +33,6 @@ private:
 
 /// What went wrong; `errc{}` when nothing did.
 template <class T> errc code_of(const T& answer) { return answer ? errc{} : answer.error().code; }
-
-template <class F> void eventually(F happened) {
-  while (!happened())
-    std::this_thread::yield();
-}
 
 std::string state_of(const node& at, std::string_view name) {
   for (const auto& one : at.subscriptions())

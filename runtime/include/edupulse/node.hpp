@@ -148,6 +148,9 @@ public:
   /// Everybody this node knows of, itself first. A node that is no member of a cluster knows
   /// itself.
   std::vector<member> members() const;
+  /// Reads the files in `cluster.tls` again, which also happens a few seconds after they change.
+  /// Errors: as of the start; what was in use stays in use.
+  expected<void> reload_certificates();
   ledger_view ledger() const;
   std::vector<subscription_status> subscriptions() const;
   /// Counters since the start, by name.

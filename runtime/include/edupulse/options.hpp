@@ -27,14 +27,14 @@ struct cluster_options {
   /// Nodes of one cluster find each other; those of two never mix. With TLS it is part of every
   /// certificate. 1 to 63 of [A-Za-z0-9._-].
   std::string name = "main";
-  /// "host:port" to take connections at; port 0 takes a free one, see `node::address`. Empty: the
-  /// node can only dial. Anything but a loopback address needs `tls` or `insecure_plaintext`.
+  /// "host:port" to take connections at; port 0 takes a free one, see `node::address`. Anything but
+  /// a loopback address needs `tls` or `insecure_plaintext`.
   std::string listen{};
   /// "host:port" where the others reach this node, when that is not `listen`: behind 0.0.0.0, NAT
   /// or a container's port. Empty: `listen`.
   std::string advertise{};
   /// Members to ask to be let in, "host:port" each; one that answers is enough, and the node goes
-  /// on asking until one does. Empty: this node is the first.
+  /// on asking until one does. Empty: this node is the first. Needs `listen`.
   std::vector<std::string> join{};
   /// A directory as `edupulse-pki issue` makes it: ca.crt, node.crt, node.key, ca.crl. Files that
   /// are replaced are read again. The node's name must be that of its certificate.
@@ -46,7 +46,8 @@ struct cluster_options {
 };
 
 struct node_options {
-  /// Who this node is to people, and half of every subscription's id. 1 to 255 bytes.
+  /// Who this node is to people, and half of every subscription's id. 1 to 255 bytes. In a cluster
+  /// the default stands for the address, or the name in the certificate.
   std::string name = "node";
   /// Where dead letters (and the node's id) are kept. Empty: in memory, and gone with the process.
   std::filesystem::path data_dir{};

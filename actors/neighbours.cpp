@@ -1,0 +1,90 @@
+#include "actors/neighbours.hpp"
+
+namespace edupulse {
+
+namespace {
+template <class... Fs> struct overloaded : Fs... { using Fs::operator()...; };
+template <class... Fs> overloaded(Fs...) -> overloaded<Fs...>;
+} // namespace
+
+void neighbours::apply(router& to, peer_input&& what, time_point now, effect_list& out) {
+  using namespace peer_inputs;
+  const auto with = [&](std::uint64_t session, auto then) {
+    if (auto* from = of_session(session))
+      then(from->peer);
+  };
+  std::visit(overloaded{
+                 [&](session_up& in) { on_up(to, in, now, out); },
+                 [&](session_lost& in) {
+                   auto* from = of_session(in.session);
+                   if (from == nullptr)
+                     return;
+                   from->session = 0;
+                   by_session_.erase(in.session);
+                   to.on_session_lost(from->peer, now, out);
+                 },
+                 [&](control& in) {
+                   with(in.session, [&](std::uint32_t peer) {
+                     to.on_control(peer, std::move(in.what), now, out);
+                   });
+                 },
+                 [&](frame& in) {
+                   with(in.session, [&](std::uint32_t peer) {
+                     to.on_frame(peer, std::move(in.runs), now, out);
+                   });
+                 },
+                 [&](written& in) {
+                   with(in.session, [&](std::uint32_t peer) { to.on_written(peer, now, out); });
+                 },
+                 [&](gone& in) {
+                   const auto at = by_name_.find(in.name);
+                   if (at != by_name_.end())
+                     to.remove_peer(at->second.peer, drop_reason::stopped, now, out);
+                 },
+             },
+             what);
+}
+
+void neighbours::on_up(router& to, const peer_inputs::session_up& what, time_point now,
+                       effect_list& out) {
+  const auto [at, is_new] = by_name_.try_emplace(what.who.name);
+  auto& one = at->second;
+  const bool same_start = one.node == what.who.node && one.boot_epoch == what.who.boot_epoch &&
+                          one.instance == what.who.instance;
+  if (one.session != 0) { // the wire ends one before it begins the next
+    by_session_.erase(one.session);
+    to.on_session_lost(one.peer, now, out);
+  }
+  if (is_new || !to.has_peer(one.peer)) {
+    by_peer_.erase(one.peer);
+    const auto added = to.add_peer(what.who.name, how_, now, out);
+    if (!added) {
+      by_name_.erase(at);
+      return; // no room: its session stays without a peer, and what it says is not heard
+    }
+    one.peer = *added;
+    by_peer_[one.peer] = &one;
+  } else if (!same_start) {
+    to.restart_peer(one.peer, now, out);
+  }
+  one.node = what.who.node;
+  one.boot_epoch = what.who.boot_epoch;
+  one.instance = what.who.instance;
+  one.session = what.session;
+  by_session_[what.session] = &one;
+  to.on_session(one.peer, now, out);
+}
+
+neighbours::entry* neighbours::of_session(std::uint64_t session) {
+  const auto at = by_session_.find(session);
+  return at == by_session_.end() ? nullptr : at->second;
+}
+
+std::optional<std::uint64_t> neighbours::session_of(std::uint32_t peer) const {
+  const auto at = by_peer_.find(peer);
+  if (at == by_peer_.end() || at->second->session == 0)
+    return std::nullopt;
+  return at->second->session;
+}
+
+} // namespace edupulse

@@ -1,0 +1,41 @@
+#pragma once
+// Which peer of the router a session belongs to. The wire knows nodes and sessions, the router
+// knows peers by number; a peer is a node *name*, and outlives its starts.
+
+#include "actors/peer_input.hpp"
+#include "actors/router.hpp"
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace edupulse {
+
+class neighbours {
+public:
+  explicit neighbours(link::settings how = {}) : how_(how) {}
+  void configure(link::settings how) { how_ = how; }
+
+  void apply(router& to, peer_input&& what, time_point now, effect_list& out);
+  /// To write to a peer: the session it has now.
+  std::optional<std::uint64_t> session_of(std::uint32_t peer) const;
+
+private:
+  struct entry {
+    std::uint32_t peer = 0;
+    node_id node;
+    std::uint64_t boot_epoch = 0;
+    std::uint64_t instance = 0;
+    std::uint64_t session = 0; ///< 0: none now
+  };
+
+  void on_up(router& to, const peer_inputs::session_up& what, time_point now, effect_list& out);
+  entry* of_session(std::uint64_t session);
+
+  link::settings how_;
+  std::map<std::string, entry> by_name_;
+  std::unordered_map<std::uint64_t, entry*> by_session_; ///< nodes of a map stay where they are
+  std::unordered_map<std::uint32_t, entry*> by_peer_;
+};
+
+} // namespace edupulse

@@ -1,0 +1,48 @@
+#pragma once
+// What the wire leaves in the router's inbox. Sessions have numbers that nobody uses twice, so what
+// belongs to an earlier one is told apart.
+
+#include "actors/membership_effect.hpp"
+#include "actors/peers.hpp"
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace edupulse {
+
+namespace peer_inputs {
+
+struct session_up {
+  peer_identity who;
+  std::uint64_t session;
+};
+struct session_lost {
+  std::uint64_t session;
+};
+struct control {
+  std::uint64_t session;
+  peer_control what;
+};
+struct frame {
+  std::uint64_t session;
+  std::vector<incoming_run> runs;
+  std::shared_ptr<void> held; ///< lets the wire read on when it is gone
+};
+/// A frame of events has left this process.
+struct written {
+  std::uint64_t session;
+};
+/// A member is believed dead, or has left.
+struct gone {
+  std::string name;
+  bool left;
+};
+
+} // namespace peer_inputs
+
+using peer_input =
+    std::variant<peer_inputs::session_up, peer_inputs::session_lost, peer_inputs::control,
+                 peer_inputs::frame, peer_inputs::written, peer_inputs::gone>;
+
+} // namespace edupulse

@@ -1,0 +1,352 @@
+#include "actors/switchboard.hpp"
+#include <algorithm>
+#include <cassert>
+
+namespace edupulse {
+
+namespace asks = switchboard_effects;
+
+namespace {
+/// The side with the larger id leaves the first try to the other one.
+constexpr auto courtesy = std::chrono::seconds(1);
+/// Membership repeats what matters: what waits for a connection may be the newest only.
+constexpr std::size_t waiting_max = 8;
+} // namespace
+
+switchboard::switchboard(settings how, edupulse::membership members, std::uint64_t seed)
+    : how_(std::move(how)), members_(std::move(members)), chance_(seed) {}
+
+// -- membership ---------------------------------------------------------------------------
+
+void switchboard::join(const std::vector<std::string>& seeds, time_point now, effects& out) {
+  edupulse::membership::effects asked;
+  members_.join(seeds, now, asked);
+  follow(std::move(asked), now, out);
+}
+
+void switchboard::leave(time_point now, effects& out) {
+  edupulse::membership::effects asked;
+  members_.leave(now, asked);
+  follow(std::move(asked), now, out);
+}
+
+bool switchboard::is_connected(node_id who) const {
+  const auto at = peers_.find(who);
+  return at != peers_.end() && at->second.session_up;
+}
+
+void switchboard::follow(edupulse::membership::effects&& asked, time_point now, effects& out) {
+  namespace from = membership_effects;
+  for (auto& one : asked) {
+    if (auto* what = std::get_if<from::send>(&one)) {
+      send(*what, now, out);
+    } else if (auto* to = std::get_if<from::dial>(&one)) {
+      start_dial({to->address, to->node, 0}, out);
+    } else if (auto* news = std::get_if<from::changed>(&one)) {
+      follow_change(*news, now, out);
+      out.emplace_back(std::move(*news));
+    } else if (auto* self = std::get_if<from::self_changed>(&one)) {
+      out.emplace_back(std::move(*self));
+    } else if (auto* other = std::get_if<from::conflict>(&one)) {
+      out.emplace_back(asks::notice{true, std::move(other->text)});
+    } else if (auto* no = std::get_if<from::refused>(&one)) {
+      out.emplace_back(asks::notice{true, "a member does not let this node in: " + no->text});
+    } else {
+      const auto& bad = std::get<from::misbehaving>(one);
+      out.emplace_back(asks::notice{true, to_string(bad.peer) + ": " + bad.text});
+    }
+  }
+  want_sessions(now, out);
+}
+
+void switchboard::follow_change(const membership_effects::changed& what, time_point now,
+                                effects& out) {
+  if (what.what == member_event::replaced && what.by != what.member.node)
+    give_up_on(what.by, "another node has its name", now, out);
+  if (what.what == member_event::dead || what.what == member_event::left) {
+    give_up_on(what.member.node,
+               what.what == member_event::dead ? "it is believed dead" : "it has left", now, out);
+    return;
+  }
+  auto& one = peers_[what.member.node];
+  one.address = what.member.address;
+  if (std::exchange(one.wanted, true) || one.session)
+    return;
+  one.failures = 0;
+  one.next_try = members_.self().node < what.member.node ? now : now + courtesy;
+}
+
+void switchboard::give_up_on(node_id who, std::string_view why, time_point now, effects& out) {
+  const auto at = peers_.find(who);
+  if (at == peers_.end())
+    return;
+  at->second.wanted = false;
+  at->second.waiting.clear();
+  end_session(who, at->second, why, now, out);
+}
+
+void switchboard::send(const membership_effects::send& what, time_point now, effects& out) {
+  auto& one = peers_[what.to];
+  if (one.session) {
+    const bool aside = what.over_data_link && one.session->bulk != 0;
+    frame_bytes bytes;
+    append_frame(bytes, frame_kind::membership, what.bytes);
+    out.emplace_back(
+        asks::write{aside ? one.session->bulk : one.session->control, std::move(bytes)});
+    return;
+  }
+  one.address = what.address;
+  if (one.waiting.size() == waiting_max)
+    one.waiting.erase(one.waiting.begin());
+  one.waiting.push_back(what.bytes);
+  one.next_try = std::min(one.next_try, now + how_.redial.cap);
+}
+
+// -- dialling -----------------------------------------------------------------------------
+
+bool switchboard::start_dial(dialing what, effects& out) {
+  const bool under_way =
+      what.session == 0 && std::any_of(dials_.begin(), dials_.end(), [&](const auto& one) {
+        return one.second.address == what.address && one.second.session == 0;
+      });
+  if (under_way || dials_.size() >= how_.dials)
+    return false;
+  const auto ticket = next_ticket_++;
+  ++counts_.dials;
+  if (!what.to.is_nil() && what.session == 0)
+    peers_[what.to].ticket = ticket;
+  out.emplace_back(asks::dial{ticket, what.address});
+  dials_.emplace(ticket, std::move(what));
+  return true;
+}
+
+/// Each live member is to have a session, and whoever is to be told something.
+void switchboard::want_sessions(time_point now, effects& out) {
+  for (auto& [who, one] : peers_)
+    if (one.lacks_session() && one.next_try <= now && !one.address.empty() &&
+        !start_dial({one.address, who, 0}, out))
+      one.next_try = now + how_.redial.first;
+}
+
+void switchboard::try_later(peer& one, time_point now) {
+  one.waiting.clear();
+  one.next_try = now + full_jitter(how_.redial, ++one.failures, chance_);
+}
+
+void switchboard::on_connected(std::uint64_t ticket, connection_id which, time_point now,
+                               effects& out) {
+  const auto at = dials_.find(ticket);
+  if (at == dials_.end())
+    return out.emplace_back(asks::close{which, "nobody wants it any more"}), void();
+  const auto dial = std::move(at->second);
+  dials_.erase(at);
+  auto& one = connections_[which];
+  one.dialed = true;
+  one.bulk = dial.session != 0;
+  one.address = dial.address;
+  one.peer = dial.to;
+  one.ticket = ticket;
+  one.session = one.bulk ? dial.session : chance_.next();
+  one.deadline = now + how_.greet_within;
+  one.now = how_.secure ? phase::securing : phase::greeting;
+  if (!how_.secure)
+    greet(which, one, out);
+}
+
+void switchboard::on_dial_failed(std::uint64_t ticket, std::string_view why, time_point now,
+                                 effects& out) {
+  const auto at = dials_.find(ticket);
+  if (at == dials_.end())
+    return;
+  const auto dial = std::move(at->second);
+  dials_.erase(at);
+  ++counts_.dials_failed;
+  out.emplace_back(asks::notice{false, quote(dial.address) + ": " + std::string(why)});
+  dial_ended(dial.to, ticket, dial.session, why, now, out);
+}
+
+/// A dial, or the greeting after it, came to nothing.
+void switchboard::dial_ended(node_id to, std::uint64_t ticket, std::uint64_t session,
+                             std::string_view why, time_point now, effects& out) {
+  const auto at = peers_.find(to);
+  if (at == peers_.end())
+    return;
+  auto& one = at->second;
+  if (one.session && one.session->number == session)
+    return end_session(to, one, why, now, out); // its bulk connection
+  if (one.ticket == ticket) {
+    one.ticket = 0;
+    try_later(one, now);
+  }
+}
+
+// -- connections --------------------------------------------------------------------------
+
+void switchboard::on_accepted(connection_id which, std::string from, time_point now, effects& out) {
+  ++counts_.accepted;
+  auto& of_address = strangers_by_address_[from];
+  if (strangers_ >= how_.strangers || of_address >= how_.strangers_of_address) {
+    ++counts_.strangers_refused;
+    out.emplace_back(asks::close{which, "too many that do not say who they are"});
+    return;
+  }
+  ++strangers_;
+  ++of_address;
+  auto& one = connections_[which];
+  one.address = std::move(from);
+  one.deadline = now + how_.greet_within;
+  one.now = how_.secure ? phase::securing : phase::greeting;
+}
+
+void switchboard::forget_stranger(const connection& what) {
+  if (what.dialed || what.now == phase::open)
+    return;
+  --strangers_;
+  const auto at = strangers_by_address_.find(what.address);
+  if (--at->second == 0)
+    strangers_by_address_.erase(at);
+}
+
+void switchboard::on_secured(connection_id which, std::string cluster, std::string name, time_point,
+                             effects& out) {
+  const auto at = connections_.find(which);
+  if (at == connections_.end() || at->second.now != phase::securing)
+    return;
+  at->second.certificate.emplace(std::move(cluster), std::move(name));
+  at->second.now = phase::greeting;
+  if (at->second.dialed)
+    greet(which, at->second, out);
+}
+
+void switchboard::on_bytes(connection_id which, std::span<const std::byte> bytes, time_point now,
+                           effects& out) {
+  const auto at = connections_.find(which);
+  if (at == connections_.end())
+    return;
+  // The connection may be dropped by what it says; its bytes are needed until the next call.
+  reading_ = std::move(at->second.reader);
+  const auto good = reading_.feed(bytes, [&](frame_kind kind, std::span<const std::byte> body) {
+    if (!on_frame(which, kind, body, now, out))
+      return false;
+    const auto& one = connections_.at(which);
+    reading_.set_limit(one.now != phase::open ? link_limits::hello_bytes
+                       : one.bulk             ? events_limit()
+                                              : link_limits::control_bytes);
+    return true;
+  });
+  if (!good)
+    break_off(which, good.error().text, now, out);
+  if (const auto still = connections_.find(which); still != connections_.end())
+    std::swap(still->second.reader, reading_);
+}
+
+bool switchboard::on_frame(connection_id which, frame_kind kind, std::span<const std::byte> body,
+                           time_point now, effects& out) {
+  auto& one = connections_.at(which);
+  if (one.now == phase::securing)
+    return break_off(which, "it spoke before TLS was done", now, out);
+  if (one.now == phase::greeting)
+    return on_first_frame(which, kind, body, now, out);
+  auto& from = peers_.at(one.peer);
+  if (kind == frame_kind::membership) {
+    edupulse::membership::effects asked;
+    const auto who = from.session->who; // what follows may end the session
+    members_.receive(who, body, now, asked);
+    follow(std::move(asked), now, out);
+    return connections_.contains(which);
+  }
+  if (kind != (one.bulk ? frame_kind::events : frame_kind::control))
+    return break_off(which, "a frame that does not belong on this connection", now, out);
+  if (!from.session_up) {
+    if (one.bulk || from.session_dialed || from.session->bulk == 0)
+      return break_off(which, "it spoke before the session was up", now, out);
+    bring_up(from, now, out);
+    if (!connections_.contains(which))
+      return false;
+  }
+  out.emplace_back(asks::for_router{one.peer, one.session, kind, body});
+  return true;
+}
+
+bool switchboard::break_off(connection_id which, std::string_view why, time_point now,
+                            effects& out) {
+  ++counts_.broken;
+  if (const auto at = connections_.find(which); at != connections_.end())
+    out.emplace_back(asks::notice{true, "cut a connection with " + quote(at->second.address) +
+                                            ": " + std::string(why)});
+  drop(which, why, now, out);
+  return false;
+}
+
+void switchboard::drop(connection_id which, std::string_view why, time_point now, effects& out) {
+  if (!connections_.contains(which))
+    return;
+  out.emplace_back(asks::close{which, std::string(why)});
+  on_closed(which, why, now, out);
+}
+
+void switchboard::on_closed(connection_id which, std::string_view why, time_point now,
+                            effects& out) {
+  const auto at = connections_.find(which);
+  if (at == connections_.end())
+    return;
+  forget_stranger(at->second);
+  const auto gone = std::move(at->second);
+  connections_.erase(at);
+  if (gone.now == phase::open) {
+    const auto owner = peers_.find(gone.peer);
+    if (owner != peers_.end() && owner->second.session &&
+        owner->second.session->number == gone.session)
+      end_session(gone.peer, owner->second, why, now, out);
+  } else if (gone.dialed) {
+    dial_ended(gone.peer, gone.ticket, gone.session, why, now, out);
+  }
+}
+
+// -- time ---------------------------------------------------------------------------------
+
+void switchboard::tick(time_point now, effects& out) {
+  std::vector<connection_id> late;
+  for (const auto& [which, one] : connections_)
+    if (one.deadline <= now)
+      late.push_back(which);
+  for (const auto which : late)
+    if (connections_.contains(which)) {
+      ++counts_.too_slow;
+      drop(which, "it did not say who it is in time", now, out);
+    }
+  edupulse::membership::effects asked;
+  if (const auto due = members_.next_deadline(); due && *due <= now)
+    members_.tick(now, asked);
+  follow(std::move(asked), now, out);
+  std::erase_if(peers_, [](const auto& one) { return one.second.is_forgettable(); });
+}
+
+std::optional<time_point> switchboard::next_deadline() const {
+  auto next = members_.next_deadline().value_or(time_point::max());
+  for (const auto& [which, one] : connections_)
+    next = std::min(next, one.deadline);
+  for (const auto& [who, one] : peers_)
+    if (one.lacks_session())
+      next = std::min(next, one.next_try);
+  return next == time_point::max() ? std::nullopt : std::optional(next);
+}
+
+void switchboard::check() const {
+  std::size_t strangers = 0;
+  for (const auto& [which, one] : connections_) {
+    strangers += !one.dialed && one.now != phase::open;
+    if (one.now != phase::open)
+      continue;
+    const auto& owner = peers_.at(one.peer);
+    assert(owner.session && owner.session->number == one.session);
+    assert((one.bulk ? owner.session->bulk : owner.session->control) == which);
+  }
+  for (const auto& [who, one] : peers_)
+    assert(!one.session_up || (one.session && one.session->bulk != 0));
+  assert(strangers == strangers_);
+  static_cast<void>(strangers);
+  members_.check();
+}
+
+} // namespace edupulse

@@ -1,0 +1,238 @@
+// The hello of a connection: who is there, may it in, and which session is it part of.
+
+#include "actors/switchboard.hpp"
+
+namespace edupulse {
+
+namespace asks = switchboard_effects;
+
+namespace {
+
+peer_identity identity_of(const hello_message& what) {
+  return {what.node, what.boot_epoch, what.instance, what.name, what.cluster, what.address};
+}
+
+refusal_reason reason_of(membership_refusal why) {
+  switch (why) {
+  case membership_refusal::wrong_cluster:
+    return refusal_reason::wrong_cluster;
+  case membership_refusal::version:
+    return refusal_reason::version;
+  case membership_refusal::fenced:
+    return refusal_reason::fenced;
+  case membership_refusal::conflict:
+    return refusal_reason::conflict;
+  case membership_refusal::full:
+    return refusal_reason::full;
+  default:
+    return refusal_reason::other;
+  }
+}
+
+membership_refusal reason_of(refusal_reason why) {
+  switch (why) {
+  case refusal_reason::wrong_cluster:
+    return membership_refusal::wrong_cluster;
+  case refusal_reason::version:
+    return membership_refusal::version;
+  case refusal_reason::fenced:
+    return membership_refusal::fenced;
+  case refusal_reason::conflict:
+    return membership_refusal::conflict;
+  case refusal_reason::full:
+    return membership_refusal::full;
+  default:
+    return membership_refusal::other;
+  }
+}
+
+} // namespace
+
+hello_message switchboard::own_hello(std::uint64_t session, bool bulk) const {
+  const auto& self = members_.self();
+  hello_message what;
+  what.version_major = version_major;
+  what.version_minor = version_minor;
+  what.cluster = self.cluster;
+  what.node = self.node;
+  what.boot_epoch = self.boot_epoch;
+  what.instance = self.instance;
+  what.name = self.name;
+  what.address = self.address;
+  what.session = session;
+  what.bulk = bulk;
+  what.settings = how_.agreed;
+  what.max_event_bytes = how_.max_event_bytes;
+  return what;
+}
+
+void switchboard::greet(connection_id which, const connection& what, effects& out) {
+  frame_bytes bytes;
+  append_frame(bytes, own_hello(what.session, what.bulk));
+  out.emplace_back(asks::write{which, std::move(bytes)});
+}
+
+bool switchboard::on_first_frame(connection_id which, frame_kind kind,
+                                 std::span<const std::byte> body, time_point now, effects& out) {
+  if (kind == frame_kind::refusal && connections_.at(which).dialed) {
+    const auto what = decode_refusal(body);
+    if (!what)
+      return break_off(which, what.error().text, now, out);
+    on_refusal(which, *what, now, out);
+    return false;
+  }
+  if (kind != frame_kind::hello)
+    return break_off(which, "it did not begin with a hello", now, out);
+  auto what = decode_hello(body);
+  if (!what)
+    return break_off(which, what.error().text, now, out);
+  if (auto no = judge(connections_.at(which), *what)) {
+    refuse(which, std::move(*no), now, out);
+    return false;
+  }
+  return what->bulk ? on_bulk_hello(which, *what, now, out)
+                    : on_control_hello(which, std::move(*what), now, out);
+}
+
+/// What can be said of a hello without knowing who is a member.
+std::optional<refusal_message> switchboard::judge(const connection& from,
+                                                  const hello_message& what) const {
+  const auto& self = members_.self();
+  if (what.cluster != self.cluster)
+    return refusal_message{refusal_reason::wrong_cluster,
+                           "this node is not of cluster " + quote(what.cluster)};
+  if (what.version_major != version_major)
+    return refusal_message{refusal_reason::version,
+                           "this node speaks version " + std::to_string(version_major) +
+                               " of the protocol, and not " + std::to_string(what.version_major)};
+  if (from.certificate && *from.certificate != std::pair(what.cluster, what.name))
+    return refusal_message{refusal_reason::name,
+                           "the certificate is not that of a node named " + quote(what.name)};
+  for (const auto& [name, value] : how_.agreed)
+    for (const auto& [theirs, their_value] : what.settings)
+      if (name == theirs && value != their_value)
+        return refusal_message{refusal_reason::settings,
+                               "the setting `" + name + "` is " + quote(value) + " here and " +
+                                   quote(their_value) + " there: it must be the same"};
+  if (what.session == 0)
+    return refusal_message{refusal_reason::other, "a session needs a number other than 0"};
+  if (from.dialed && (what.session != from.session || what.bulk != from.bulk))
+    return refusal_message{refusal_reason::other, "the answer is to another hello"};
+  return std::nullopt;
+}
+
+bool switchboard::on_control_hello(connection_id which, hello_message&& what, time_point now,
+                                   effects& out) {
+  const auto who = identity_of(what);
+  const auto dialed = connections_.at(which).dialed;
+  const auto address = dialed ? connections_.at(which).address : std::string();
+  edupulse::membership::effects asked;
+  const auto verdict = members_.on_hello(who, address, now, asked);
+  if (verdict == hello_verdict::accepted) {
+    const auto old = peers_.find(who.node);
+    if (old != peers_.end() && old->second.session && survives(old->second, who, dialed, now)) {
+      ++counts_.duplicates;
+      refuse(which, {refusal_reason::duplicate, "there is a session already"}, now, out);
+    } else {
+      adopt(which, std::move(what), who, now, out);
+    }
+  } else {
+    auto no = members_.refusal(who, verdict);
+    refuse(which, {reason_of(no.reason), std::move(no.text), no.boot_epoch, std::move(no.address)},
+           now, out);
+  }
+  follow(std::move(asked), now, out);
+  return connections_.contains(which);
+}
+
+/// Of two sessions with one peer; both sides come to the same answer. One that was up for a while
+/// is not one of two that crossed: the peer has lost it, and comes again.
+bool switchboard::survives(const peer& old, const peer_identity& who, bool new_dialed,
+                           time_point now) const {
+  const auto& session = *old.session;
+  if (session.who.boot_epoch != who.boot_epoch || session.who.instance != who.instance)
+    return false;
+  if (old.session_dialed == new_dialed)
+    return false;
+  if (old.session_up && now - old.session_since >= how_.greet_within)
+    return false;
+  return old.session_dialed == (members_.self().node < who.node);
+}
+
+void switchboard::adopt(connection_id which, hello_message&& what, const peer_identity& who,
+                        time_point now, effects& out) {
+  auto& owner = peers_[who.node];
+  end_session(who.node, owner, "a newer session has taken its place", now, out);
+  auto& one = connections_.at(which);
+  forget_stranger(one);
+  one.now = phase::open;
+  if (one.dialed && !one.peer.is_nil() && one.peer != who.node)
+    dial_ended(one.peer, one.ticket, one.session, "somebody else answers there", now, out);
+  one.peer = who.node;
+  one.session = what.session;
+  one.deadline = now + how_.greet_within;
+  owner.ticket = 0;
+  owner.address = who.address;
+  owner.session_dialed = one.dialed;
+  owner.session = peer_session{
+      who,           what.session,        which, 0, std::min(what.version_minor, version_minor),
+      what.features, what.max_event_bytes};
+  if (!one.dialed)
+    greet(which, one, out);
+  for (auto& bytes : std::exchange(owner.waiting, {}))
+    send({who.node, owner.address, std::move(bytes), false}, now, out);
+  if (one.dialed)
+    start_dial({one.address, who.node, what.session}, out);
+}
+
+bool switchboard::on_bulk_hello(connection_id which, const hello_message& what, time_point now,
+                                effects& out) {
+  auto& one = connections_.at(which);
+  const auto at = peers_.find(what.node);
+  const auto fits = [&](const peer& owner) {
+    return owner.session && owner.session->number == what.session && owner.session->bulk == 0 &&
+           owner.session_dialed == one.dialed && owner.session->who.boot_epoch == what.boot_epoch &&
+           owner.session->who.instance == what.instance;
+  };
+  if (at == peers_.end() || !fits(at->second)) {
+    refuse(which, {refusal_reason::other, "there is no such session"}, now, out);
+    return false;
+  }
+  forget_stranger(one);
+  one.now = phase::open;
+  one.bulk = true;
+  one.peer = what.node;
+  one.session = what.session;
+  at->second.session->bulk = which;
+  if (one.dialed)
+    bring_up(at->second, now, out);
+  else
+    greet(which, one, out);
+  return connections_.contains(which);
+}
+
+void switchboard::refuse(connection_id which, refusal_message what, time_point now, effects& out) {
+  ++counts_.refused;
+  auto why = what.text;
+  if (what.reason != refusal_reason::duplicate)
+    out.emplace_back(
+        asks::notice{false, "refused " + quote(connections_.at(which).address) + ": " + what.text});
+  frame_bytes bytes;
+  append_frame(bytes, what);
+  out.emplace_back(asks::write{which, std::move(bytes)});
+  drop(which, why, now, out);
+}
+
+void switchboard::on_refusal(connection_id which, const refusal_message& what, time_point now,
+                             effects& out) {
+  const auto by = connections_.at(which).peer;
+  drop(which, "refused by the peer: " + quote(what.text), now, out);
+  if (what.reason == refusal_reason::duplicate)
+    return;
+  edupulse::membership::effects asked;
+  members_.on_refused(by, {reason_of(what.reason), what.text, what.boot_epoch, what.address}, now,
+                      asked);
+  follow(std::move(asked), now, out);
+}
+
+} // namespace edupulse

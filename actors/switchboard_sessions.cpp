@@ -1,0 +1,66 @@
+// Sessions of the switchboard: up, ended, and tried again.
+
+#include "actors/switchboard.hpp"
+
+namespace edupulse {
+
+namespace asks = switchboard_effects;
+
+namespace {
+/// A session that lasted so long was a good one: the next try is a first one.
+constexpr auto good_session = std::chrono::seconds(5);
+} // namespace
+
+void switchboard::bring_up(peer& one, time_point now, effects& out) {
+  one.session_up = true;
+  one.session_since = now;
+  for (const auto which : {one.session->control, one.session->bulk})
+    connections_.at(which).deadline = time_point::max();
+  out.emplace_back(asks::session_up{*one.session});
+  edupulse::membership::effects asked;
+  members_.link_up(one.session->who.node, now, asked);
+  follow(std::move(asked), now, out);
+}
+
+void switchboard::end_session(node_id who, peer& one, std::string_view why, time_point now,
+                              effects& out) {
+  if (!one.session)
+    return;
+  const auto ended = *std::exchange(one.session, std::nullopt);
+  const bool was_up = std::exchange(one.session_up, false);
+  for (const auto which : {ended.control, ended.bulk})
+    drop(which, why, now, out); // finds no session any more
+  std::erase_if(dials_, [&](const auto& dial) { return dial.second.session == ended.number; });
+  if (was_up && now - one.session_since >= good_session)
+    one.failures = 0;
+  try_later(one, now);
+  if (!was_up)
+    return;
+  out.emplace_back(asks::session_lost{ended, std::string(why)});
+  edupulse::membership::effects asked;
+  members_.link_down(who, now, asked);
+  follow(std::move(asked), now, out);
+}
+
+void switchboard::cut(node_id who, std::uint64_t session, std::string_view why, time_point now,
+                      effects& out) {
+  const auto at = peers_.find(who);
+  if (at == peers_.end() || !at->second.session || at->second.session->number != session)
+    return;
+  out.emplace_back(asks::notice{true, "cut the session with " +
+                                          quote(at->second.session->who.name) + ": " +
+                                          std::string(why)});
+  end_session(who, at->second, why, now, out);
+}
+
+void switchboard::close_all(std::string_view why, time_point now, effects& out) {
+  for (auto& [who, one] : peers_) {
+    one.wanted = false;
+    end_session(who, one, why, now, out);
+  }
+  while (!connections_.empty())
+    drop(connections_.begin()->first, why, now, out);
+  dials_.clear();
+}
+
+} // namespace edupulse

@@ -1,0 +1,239 @@
+#include "runtime/cluster.hpp"
+#include <random>
+
+namespace edupulse {
+
+namespace {
+
+membership_options profile_of(network_profile which) {
+  switch (which) {
+  case network_profile::local:
+    return local_profile();
+  case network_profile::wan:
+    return wan_profile();
+  default:
+    return lan_profile();
+  }
+}
+
+std::string_view name_of(network_profile which) {
+  switch (which) {
+  case network_profile::local:
+    return "local";
+  case network_profile::wan:
+    return "wan";
+  default:
+    return "lan";
+  }
+}
+
+std::uint64_t draw() {
+  std::random_device chance;
+  return static_cast<std::uint64_t>(chance()) << 32 ^ chance();
+}
+
+/// The name that is meant when none was given.
+constexpr std::string_view default_name = "node";
+
+/// Errors: `invalid_option`, `io`.
+expected<std::unique_ptr<acceptor>> open_door(const cluster_options& how) {
+  const auto where = parse_host_port(how.listen);
+  if (!where)
+    return fail(errc::invalid_option, "option `cluster.listen`: " + where.error().text);
+  const auto all = resolve(*where, true);
+  if (!all)
+    return fail(errc::io, "option `cluster.listen`: " + all.error().text);
+  const auto& at = all->front();
+  if (!at.is_loopback() && how.tls.empty() && !how.insecure_plaintext)
+    return fail(errc::invalid_option,
+                "option `cluster.listen`: other machines can reach " + quote(how.listen) +
+                    ", so it needs `cluster.tls` (see docs/tls.md), or `insecure_plaintext` if "
+                    "everybody on the network may read and publish everything");
+  return acceptor::open(at);
+}
+
+/// Where others dial. Errors: `invalid_option`.
+expected<std::string> advertised(const cluster_options& how, const socket_address& at) {
+  if (how.advertise.empty()) {
+    if (at.is_any())
+      return fail(errc::invalid_option, "option `cluster.advertise` must say where others reach "
+                                        "this node: nobody can dial " +
+                                            quote(how.listen));
+    return to_string(host_port{at.host(), at.port()});
+  }
+  auto where = parse_host_port(how.advertise);
+  if (!where)
+    return fail(errc::invalid_option, "option `cluster.advertise`: " + where.error().text);
+  if (where->port == 0)
+    where->port = at.port();
+  return to_string(*where);
+}
+
+} // namespace
+
+expected<std::unique_ptr<cluster>> cluster::open(const node_options& options) {
+  const auto& how = options.cluster;
+  std::unique_ptr<cluster> made(new cluster);
+  if (how.listen.empty())
+    return fail(errc::invalid_option, "option `cluster.join` needs `cluster.listen`: members dial "
+                                      "each other");
+  if (!is_identity_name(how.name) || how.name.size() > 63)
+    return fail(errc::invalid_option,
+                "option `cluster.name` is 1 to 63 of [A-Za-z0-9._-], and not " + quote(how.name));
+  for (const auto& seed_address : how.join)
+    if (auto good = parse_host_port(seed_address); !good)
+      return fail(errc::invalid_option, "option `cluster.join`: " + good.error().text);
+  if (!how.tls.empty()) {
+    auto tls = tls_context::open(tls_files::in(how.tls, how.name));
+    if (!tls)
+      return tl::unexpected<error>(tls.error());
+    made->tls_ = std::move(*tls);
+  }
+  auto door = open_door(how);
+  if (!door)
+    return tl::unexpected<error>(door.error());
+  auto address = advertised(how, (*door)->where());
+  if (!address)
+    return tl::unexpected<error>(address.error());
+  auto name = options.name;
+  if (name == default_name)
+    name = made->tls_ ? made->tls_->self().name : *address;
+  if (made->tls_ && made->tls_->self().name != name)
+    return fail(errc::invalid_option, "option `name` is " + quote(name) +
+                                          ", and the certificate in `cluster.tls` is that of " +
+                                          quote(made->tls_->self().name));
+  made->how_ = how;
+  made->door_ = std::move(*door);
+  made->self_ = {{}, 0, draw(), std::move(name), how.name, *address};
+  made->max_event_bytes_ = options.max_event_bytes;
+  made->loopback_only_ = !made->tls_ && !how.insecure_plaintext;
+  return made;
+}
+
+cluster::~cluster() { stop(); }
+
+expected<void> cluster::start(surroundings around) {
+  around_.emplace(std::move(around));
+  if (!around_->system.has_middleman())
+    return fail(errc::invalid_option, "the actor system that was given to the node has no I/O "
+                                      "middleman: load caf::io::middleman in its configuration");
+  self_.node = around_->identity.id;
+  self_.boot_epoch = around_->identity.epoch;
+  auto members = edupulse::membership::make(profile_of(how_.profile), self_, {}, around_->seed);
+  if (!members)
+    return tl::unexpected<error>(members.error());
+  if (!tls_ && how_.insecure_plaintext)
+    around_->say(log_level::warning,
+                 "insecure_plaintext is set: whoever can reach " + self_.address +
+                     " can read and publish everything of cluster " + how_.name);
+  switchboard::settings core;
+  core.max_event_bytes = static_cast<std::uint32_t>(max_event_bytes_);
+  core.secure = tls_ != nullptr;
+  core.agreed = {{"max_event_bytes", std::to_string(max_event_bytes_)},
+                 {"profile", std::string(name_of(how_.profile))}};
+  auto setup = std::make_shared<wire_setup>(
+      wire_setup{std::move(core), std::move(*members), around_->seed + 1, how_.join, around_->mail,
+                 this, std::move(door_), tls_, loopback_only_});
+  alarm_ = std::make_unique<alarm>([this] { caf_shim::send(wire_, wake{}); });
+  auto spawned = around_->system.middleman().spawn_broker(wire_behavior, std::move(setup));
+  wire_ = caf::actor_cast<caf::actor>(spawned);
+  caf_shim::send(wire_, begin{});
+  return {};
+}
+
+// -- asking ---------------------------------------------------------------------------------
+
+/// Runs `f` on the multiplexer's thread and waits for its answer; after the stop, a default one.
+template <class F> auto cluster::ask(F f) -> std::invoke_result_t<F, wire_state&> {
+  using answer = std::invoke_result_t<F, wire_state&>;
+  {
+    std::lock_guard guard(mutex_);
+    if (stopped_)
+      return answer();
+  }
+  auto promise = std::make_shared<std::promise<answer>>();
+  auto later = promise->get_future();
+  auto work = std::make_shared<wire_errand>();
+  work->run = [f, promise = std::move(promise)](wire_state& at) { promise->set_value(f(at)); };
+  caf_shim::send(wire_, std::move(work));
+  try {
+    return later.get();
+  } catch (const std::future_error&) { // the wire is gone, and the errand with it
+    return answer();
+  }
+}
+
+std::vector<member> cluster::members() {
+  return ask([](wire_state& at) {
+    std::vector<member> all;
+    for (const auto& one : at.core().members().members()) {
+      member seen;
+      seen.name = one.name;
+      seen.id = one.node;
+      seen.epoch = one.boot_epoch;
+      seen.address = one.address;
+      seen.state = one.state;
+      seen.self = all.empty();
+      seen.connected = at.core().is_connected(one.node);
+      all.push_back(std::move(seen));
+    }
+    return all;
+  });
+}
+
+expected<void> cluster::reload_certificates() {
+  return ask([](wire_state& at) { return at.reload(); });
+}
+
+void cluster::quiesce() {
+  ask([](wire_state& at) {
+    at.quiesce();
+    return true;
+  });
+}
+
+void cluster::leave() {
+  ask([](wire_state& at) {
+    at.leave();
+    return true;
+  });
+  std::unique_lock guard(mutex_);
+  changed_.wait_for(guard, std::chrono::seconds(3), [&] { return left_ || stopped_; });
+}
+
+void cluster::stop() {
+  {
+    std::lock_guard guard(mutex_);
+    if (std::exchange(stopped_, true) || !wire_)
+      return;
+  }
+  auto gone = std::make_shared<std::promise<void>>();
+  auto later = gone->get_future();
+  caf_shim::send(wire_, finish{std::move(gone)});
+  try {
+    later.get();
+  } catch (const std::future_error&) {
+  }
+  alarm_.reset();
+  wire_ = nullptr;
+}
+
+// -- wire_host --------------------------------------------------------------------------------
+
+void cluster::say(bool trouble, std::string_view text) {
+  around_->say(trouble ? log_level::warning : log_level::info, text);
+}
+
+void cluster::member_changed(const membership_effects::changed& what) { around_->changed(what); }
+
+void cluster::self_changed(const membership_effects::self_changed& what) {
+  const bool trouble = what.now == self_state::fenced;
+  around_->say(trouble ? log_level::error : log_level::info,
+               "this node is " + std::string(to_string(what.now)) +
+                   (what.text.empty() ? "" : ": " + what.text));
+  std::lock_guard guard(mutex_);
+  left_ = what.now == self_state::left;
+  changed_.notify_all();
+}
+
+} // namespace edupulse
