@@ -338,11 +338,11 @@ void switchboard::check() const {
     strangers += !one.dialed && one.now != phase::open;
     if (one.now != phase::open)
       continue;
-    const auto& owner = peers_.at(one.peer);
+    [[maybe_unused]] const auto& owner = peers_.at(one.peer);
     assert(owner.session && owner.session->number == one.session);
     assert((one.bulk ? owner.session->bulk : owner.session->control) == which);
   }
-  for (const auto& [who, one] : peers_)
+  for ([[maybe_unused]] const auto& [who, one] : peers_)
     assert(!one.session_up || (one.session && one.session->bulk != 0));
   assert(strangers == strangers_);
   static_cast<void>(strangers);
