@@ -104,6 +104,13 @@ void inbox::leave(peer_input what) {
   wake(guard);
 }
 
+void inbox::leave_written(std::uint64_t session) {
+  std::unique_lock guard(mutex_);
+  peers_.emplace_back(peer_inputs::written{session});
+  if (waits_for_wire_)
+    wake(guard);
+}
+
 // -- router -----------------------------------------------------------------------------
 
 void inbox::take(contents& into, bool sleepy) {

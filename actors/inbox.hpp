@@ -14,6 +14,7 @@
 #include "actors/batch.hpp"
 #include "actors/peer_input.hpp"
 #include "schemas/topic.hpp"
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -55,6 +56,8 @@ public:
   // -- the wire -------------------------------------------------------------------------
   /// Bounded by the wire, which stops reading from a peer whose frames lie here too long.
   void leave(peer_input what);
+  /// Something has been written: the router is woken only if it waits for that.
+  void leave_written(std::uint64_t session);
 
   // -- router ---------------------------------------------------------------------------
   struct contents {
@@ -83,6 +86,8 @@ public:
   void take(contents& into, bool sleepy);
   /// Wakes the router as if something had been left.
   void ring();
+  /// Whether it has more to write than the wire takes. Say so before `take`, never after.
+  void wait_for_wire(bool yes) noexcept { waits_for_wire_ = yes; }
   void close_gate(std::uint32_t subscription, std::string_view name, const topic_filter& filter);
   void open_gate(std::uint32_t subscription);
   /// From now on nothing is admitted; waiting publishers are sent home. Commits still enter.
@@ -118,6 +123,7 @@ private:
   std::vector<gate> gates_;
   bool idle_ = true;
   bool closed_ = false;
+  std::atomic<bool> waits_for_wire_{false};
 };
 
 } // namespace edupulse

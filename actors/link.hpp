@@ -112,6 +112,10 @@ public:
   void carry(std::vector<std::byte> what) { number(std::move(what)); }
   /// Sends what may be sent. Call at the end of each turn, and after `on_written`.
   void flush(time_point now, effects& io);
+  /// It has more to send than the wire has taken.
+  bool waits_for_wire() const noexcept {
+    return state_ == state::up && in_hand_ > 0 && outbox_.has_anything_to_send();
+  }
   void on_tick(time_point now, effect_list& out, effects& io);
   std::optional<time_point> next_deadline() const;
   void check() const { outbox_.check(); }

@@ -102,7 +102,7 @@ std::string_view to_string(self_state state) noexcept {
 
 std::string_view to_string(member_event what) noexcept {
   constexpr std::string_view names[] = {"joined",   "suspect",     "dead",   "left",
-                                        "replaced", "alive again", "changed"};
+                                        "replaced", "alive_again", "changed"};
   return names[static_cast<std::size_t>(what)];
 }
 

@@ -135,7 +135,8 @@ expected<void> peers::on_added(std::uint32_t id, entry& from, announced_subscrip
     from.to->owed().open(
         {index, one.number, name, one.overload, one.window_events, one.window_bytes}, book_, now);
   }
-  table_.add(index, one.filter);
+  if (!one.filter.of_runtime())
+    table_.add(index, one.filter);
   by_index_.insert_or_assign(index, std::pair(name, one.filter));
   from.known_by_number.emplace(one.number, entry::known{index, std::move(name)});
   return {};

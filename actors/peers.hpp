@@ -6,6 +6,7 @@
 #include "actors/interest.hpp"
 #include "actors/link.hpp"
 #include "actors/subscriptions.hpp"
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <set>
@@ -89,6 +90,10 @@ public:
   effects flush(time_point now);
   std::optional<time_point> next_deadline() const;
   std::size_t owed() const;
+  bool waits_for_wire() const {
+    return std::any_of(peers_.begin(), peers_.end(),
+                       [](const auto& one) { return one.second.to->waits_for_wire(); });
+  }
   /// `f(index, event)`.
   template <class F> void for_each_owed(F f) const {
     for (const auto& [id, one] : peers_)

@@ -76,6 +76,8 @@ public:
                                    effect_list& out);
   /// It has started anew: what it had not concluded is sent again.
   void restart_peer(std::uint32_t peer, time_point now, effect_list& out);
+  /// A peer is owed more than its wire has taken.
+  bool waits_for_wire() const { return peers_.waits_for_wire(); }
   bool has_peer(std::uint32_t peer) const { return peers_.has(peer); }
   void remove_peer(std::uint32_t peer, drop_reason why, time_point now, effect_list& out);
   void on_session(std::uint32_t peer, time_point now, effect_list& out);

@@ -46,10 +46,13 @@ void router_state::open(router_setup given) {
 void router_state::turn() {
   runtime_thread_mark mark(runtime_role::router);
   for (int round = 0; round < rounds_per_turn; ++round) {
+    setup.mail->wait_for_wire(desk->core().waits_for_wire());
     setup.mail->take(mail, true);
     const auto now = setup.host->now();
-    tick_if_due(now);
+    const bool ticked = tick_if_due(now);
     if (mail.empty()) {
+      if (ticked)
+        continue; // it may wait for the wire from now on
       settle_later();
       arm_next();
       return; // the next one to leave something rings
@@ -63,13 +66,14 @@ void router_state::turn() {
   caf_shim::send(caf::actor_cast<caf::actor>(self), wake{});
 }
 
-void router_state::tick_if_due(time_point now) {
+bool router_state::tick_if_due(time_point now) {
   const auto due = desk->core().next_deadline();
   if (!due || *due > now)
-    return;
+    return false;
   armed = time_point::max();
   desk->on_tick(now);
   settle_later();
+  return true;
 }
 
 void router_state::arm_next() {

@@ -73,7 +73,7 @@ struct router_state : router_hands {
   void start_inline(const effects::start_handler& what, child& into);
   void run_inline(child& who, const batch_ptr& work);
   void settle_later();
-  void tick_if_due(time_point now);
+  bool tick_if_due(time_point now);
   void arm_next();
 
   caf::event_based_actor* self;

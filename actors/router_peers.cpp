@@ -25,7 +25,7 @@ void router::remove_peer(std::uint32_t peer, drop_reason why, time_point now, ef
 std::vector<announced_subscription> router::announcements() const {
   std::vector<announced_subscription> all;
   for (std::uint32_t which = 0; which < slots_.size(); ++which)
-    if (slots_[which])
+    if (slots_[which] && !slots_[which]->filter.of_runtime())
       all.push_back(announcement(which));
   return all;
 }

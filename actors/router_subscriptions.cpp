@@ -52,7 +52,8 @@ expected<std::uint32_t> router::subscribe(std::string name, topic_filter filter,
   if (supervision_.state(added.scope) == supervision::scope_state::quarantined)
     added.owed->set_quarantined(true, now, out);
   follow(std::move(asked), now, out);
-  peers_.announce(announcement(which));
+  if (!slots_[which]->filter.of_runtime())
+    peers_.announce(announcement(which));
   touch(which);
   finish_turn(now, out);
   return which;
@@ -96,7 +97,8 @@ void router::finish_removal(std::uint32_t which, effect_list& out) {
   if (what.ended_by_itself)
     out.emplace_back(effects::ended{which});
   out.emplace_back(effects::unsubscribed{which});
-  peers_.withdraw(which);
+  if (!slots_[which]->filter.of_runtime())
+    peers_.withdraw(which);
   slots_[which].reset();
   book_.retire_subscription(which);
   book_.retire_subscription(ledger::received(which));

@@ -138,8 +138,12 @@ bool switchboard::on_control_hello(connection_id which, hello_message&& what, ti
     }
   } else {
     auto no = members_.refusal(who, verdict);
-    refuse(which, {reason_of(no.reason), std::move(no.text), no.boot_epoch, std::move(no.address)},
-           now, out);
+    if (verdict == hello_verdict::over)
+      refuse(which, {refusal_reason::stopping, "this node is leaving"}, now, out);
+    else
+      refuse(which,
+             {reason_of(no.reason), std::move(no.text), no.boot_epoch, std::move(no.address)}, now,
+             out);
   }
   follow(std::move(asked), now, out);
   return connections_.contains(which);
@@ -227,7 +231,7 @@ void switchboard::on_refusal(connection_id which, const refusal_message& what, t
                              effects& out) {
   const auto by = connections_.at(which).peer;
   drop(which, "refused by the peer: " + quote(what.text), now, out);
-  if (what.reason == refusal_reason::duplicate)
+  if (what.reason == refusal_reason::duplicate || what.reason == refusal_reason::stopping)
     return;
   edupulse::membership::effects asked;
   members_.on_refused(by, {reason_of(what.reason), what.text, what.boot_epoch, what.address}, now,

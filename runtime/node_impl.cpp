@@ -116,7 +116,34 @@ expected<void> node_impl::start_cluster() {
   return cluster_->start(
       {*system_, identity_, draw_seed(options_.seed), mail_,
        [this](log_level level, std::string_view text) { log_->say(level, text); },
-       [](const membership_effects::changed&) {}});
+       [this](const membership_effects::changed& what) { tell_of(what); }});
+}
+
+/// On the local bus, past its bounds: the membership limits how often its members change.
+void node_impl::tell_of(const membership_effects::changed& what) {
+  const auto text = std::string(to_string(what.what));
+  log_->say(what.what == member_event::suspect || what.what == member_event::dead
+                ? log_level::warning
+                : log_level::info,
+            "member " + quote(what.member.name) + " at " + quote(what.member.address) + ": " +
+                text + (what.text.empty() ? "" : ", " + what.text));
+  const auto fill = [&](capnp::AnyPointer::Builder payload) {
+    auto to = payload.initAs<MemberChanged>();
+    to.setWhat(static_cast<MemberChanged::What>(what.what));
+    to.setName(what.member.name);
+    to.setNodeId(to_string(what.member.node));
+    to.setEpoch(what.member.boot_epoch);
+    to.setAddress(what.member.address);
+    if (!what.by.is_nil())
+      to.setBy(to_string(what.by));
+    to.setText(what.text);
+  };
+  auto made = stamper_->make(event_traits<MemberChanged>::type(), fill, text, {}, {}, wall_ms());
+  if (!made)
+    return log_->say(log_level::error, "cannot publish a change of members: " + made.error().text);
+  std::vector<envelope_ptr> events;
+  events.push_back(std::move(*made));
+  mail_->commit(std::move(events));
 }
 
 // -- publishing -----------------------------------------------------------------------------

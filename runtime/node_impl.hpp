@@ -99,6 +99,7 @@ public:
 private:
   expected<void> open_cluster();
   expected<void> start_cluster();
+  void tell_of(const membership_effects::changed& what);
   void wait_unsubscribed(const std::string& name);
   void forget(dead_letter&& letter);
   expected<std::vector<dead_letter>> letters_of(const std::string& name);

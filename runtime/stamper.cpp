@@ -5,6 +5,9 @@ namespace edupulse {
 expected<stamper::stamped> stamper::publish(envelope_writer& writer, std::string_view key,
                                             const publish_options& options, std::int64_t wall_ms,
                                             time_point expires) {
+  if (writer.type().name.front() == '$')
+    return fail(errc::bad_topic, "topics that begin with `$` are the runtime's own: applications "
+                                 "may subscribe to them, and not publish");
   std::vector<std::pair<std::string_view, std::string_view>> meta(options.meta.begin(),
                                                                   options.meta.end());
   auto made = writer.finish({ids_.next(wall_ms), publisher_, wall_ms, options.subject, key, meta},

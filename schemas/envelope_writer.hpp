@@ -34,6 +34,8 @@ public:
   envelope_writer(const envelope_writer&) = delete;
   envelope_writer& operator=(const envelope_writer&) = delete;
 
+  const event_type& type() const noexcept { return type_; }
+
   /// The payload: `payload().initAs<T>()`, or a dynamic struct of `type.schema()`. Not touched at
   /// all, it is null and reads as a struct with nothing set.
   capnp::AnyPointer::Builder payload() noexcept;

@@ -33,6 +33,9 @@ public:
   /// `topic` must be valid. Linear in its length.
   bool matches(std::string_view topic) const noexcept;
 
+  /// Of the runtime's own topics, which begin with `$` and never leave the node.
+  bool of_runtime() const noexcept { return !tokens_.empty() && tokens_.front().front() == '$'; }
+
   /// As written by the user; `name_and_below` filters read `lesson.published` + `.>` as
   /// `lesson.published(.>)`.
   const std::string& text() const noexcept { return text_; }

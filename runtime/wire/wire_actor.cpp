@@ -218,7 +218,7 @@ void wire_state::on_written(const caf::io::data_transferred_msg& what) {
     return;
   to->written += what.written;
   while (!to->frames.empty() && to->frames.front().first <= to->written) {
-    setup->mail->leave(peer_inputs::written{to->frames.front().second});
+    setup->mail->leave_written(to->frames.front().second);
     to->frames.pop_front();
   }
   if (to->closing && to->pending() == 0)

@@ -493,7 +493,7 @@ TEST_CASE("membership: a forged left is undone by the node itself, not by hearsa
   CHECK(one.all_of<said::dial>().size() == 1);
   one.hears(peer(2), msg::offer{0}, {}, 1);
   CHECK(one.state_of(peer(2)) == alive);
-  CHECK(one.events() == "left peer2\nalive again peer2\n");
+  CHECK(one.events() == "left peer2\nalive_again peer2\n");
 }
 
 TEST_CASE("membership: a peer whose frames make no sense is not believed for a minute") {
@@ -575,7 +575,7 @@ TEST_CASE("membership 3.4.6: the dead of a table are suspects here, and get to a
   CHECK(one.state_of(peer(2)) == suspect);
   one.hears(peer(2), msg::gossip{}, {}, 1);
   CHECK(one.state_of(peer(2)) == alive);
-  CHECK(one.events() == "suspect peer2\nalive again peer2\n");
+  CHECK(one.events() == "suspect peer2\nalive_again peer2\n");
 }
 
 TEST_CASE("membership: the digest is the one that membership.capnp describes") {
@@ -944,7 +944,7 @@ TEST_CASE("membership 3.5: one of the dead is dialled every 5 to 10 s, and told 
   REQUIRE(one.frames_of<msg::table>().size() == 1);
   CHECK(speaks_of(one.frames_of<msg::table>()[0], node(2), dead));
   one.hears(peer(2), msg::gossip{}, {}, 1);
-  CHECK(one.events() == "alive again peer2\n");
+  CHECK(one.events() == "alive_again peer2\n");
 }
 
 TEST_CASE("membership 3.5: the dead and those that left are remembered for 24 hours") {

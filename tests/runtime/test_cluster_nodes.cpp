@@ -2,10 +2,17 @@
 
 #include "lesson.capnp.h"
 #include "tests/support/catch.hpp"
+#include "tests/support/certificates.hpp"
 #include "tests/support/events.hpp"
 #include "tests/support/eventually.hpp"
+#include <algorithm>
 #include <atomic>
+#include <ctime>
 #include <edupulse/node.hpp>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
 
 using namespace edupulse;
 using namespace edupulse::test;
@@ -31,9 +38,33 @@ std::size_t alive(const node& who) {
   return count;
 }
 
+/// Certificates for the real clock, which nodes go by.
+class school {
+public:
+  school() : ca_("test authority", from_today({})) {}
+  node_options options_of(const std::string& name, std::vector<std::string> join = {}) {
+    places_.push_back(std::make_unique<node_place>(ca_, ca_.issue(from_today(node_form(name)))));
+    places_.back()->put("ca.crl", ca_.revoke({}, now() - one_day, now() + 30 * one_day));
+    auto how = ::options_of(name, std::move(join));
+    how.cluster.name = "school";
+    how.cluster.tls = places_.back()->file("node.crt").parent_path();
+    return how;
+  }
+
+private:
+  static std::int64_t now() { return static_cast<std::int64_t>(std::time(nullptr)); }
+  static certificate_form from_today(certificate_form form) {
+    form.not_before = now() - one_day;
+    form.not_after = now() + 30 * one_day;
+    return form;
+  }
+  authority ca_;
+  std::vector<std::unique_ptr<node_place>> places_;
+};
+
 } // namespace
 
-TEST_CASE("an event published on one node is handled on the other") {
+TEST_CASE("G22: an event published on one node is handled on the other") {
   std::atomic<int> handled{0};
   auto a = node::start(options_of("a")).value();
   auto b = node::start(options_of("b", {a.address()})).value();
@@ -54,4 +85,89 @@ TEST_CASE("an event published on one node is handled on the other") {
   REQUIRE(status);
   CHECK(status->handled == 1);
   CHECK(handled == 1);
+}
+
+TEST_CASE("G80: who comes and goes is published on the local bus, and nowhere else") {
+  std::mutex guard;
+  std::vector<std::string> seen;
+  auto watch = [&](auto member, const event_info& info) {
+    std::lock_guard lock(guard);
+    seen.push_back(std::string(info.topic()) + " " + member.getName().cStr());
+  };
+  const auto has = [&](const std::string& line) {
+    std::lock_guard lock(guard);
+    return std::count(seen.begin(), seen.end(), line) == 1;
+  };
+  auto a = node::start(options_of("a")).value();
+  REQUIRE(a.subscribe<MemberChanged>("watch", watch));
+  {
+    auto b = node::start(options_of("b", {a.address()})).value();
+    eventually([&] { return has("$cluster.member.joined b"); });
+    b.stop();
+  }
+  eventually([&] { return has("$cluster.member.left b"); });
+  CHECK_FALSE(has("$cluster.member.joined a"));
+  auto refused = a.publish<MemberChanged>([](auto) {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::bad_topic);
+}
+
+TEST_CASE(
+    "G81: nodes with certificates form a cluster, and one of another authority stays outside") {
+  school good;
+  school other;
+  std::atomic<int> handled{0};
+  auto a = node::start(good.options_of("a")).value();
+  auto b = node::start(good.options_of("b", {a.address()})).value();
+  auto c = node::start(other.options_of("c", {a.address()})).value();
+  REQUIRE(b.subscribe<LessonPublished>("indexer", [&](auto, const event_info&) { ++handled; }));
+  REQUIRE(c.subscribe<LessonPublished>("spy", [&](auto, const event_info&) { handled += 1000; }));
+  REQUIRE(a.ready("lesson.published", 1, 10s));
+  for (int i = 0; i < 100; ++i)
+    REQUIRE(a.publish<LessonPublished>([](auto lesson) { lesson.setLessonId("l1"); }));
+  eventually([&] { return handled == 100; });
+  CHECK(a.members().size() == 2);
+  CHECK(c.members().size() == 1);
+  REQUIRE(a.reload_certificates());
+  CHECK(alive(a) == 2);
+}
+
+TEST_CASE("G81: other machines are not spoken to without TLS unless that is asked for") {
+  auto how = options_of("a");
+  how.cluster.listen = "0.0.0.0:0";
+  how.cluster.advertise = "127.0.0.1:0";
+  const auto refused = node::start(how);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::invalid_option);
+  CHECK(refused.error().text.find("cluster.tls") != std::string::npos);
+  std::vector<std::string> lines;
+  how.cluster.insecure_plaintext = true;
+  how.log_sink = [&](log_level, std::string_view text) { lines.emplace_back(text); };
+  REQUIRE(node::start(how));
+  CHECK(std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
+    return line.find("insecure_plaintext") != std::string::npos;
+  }));
+}
+
+TEST_CASE("what cannot be in the options of a cluster is said with the option's name") {
+  const auto said = [](node_options how) {
+    const auto started = node::start(std::move(how));
+    REQUIRE_FALSE(started);
+    return started.error().text;
+  };
+  auto how = options_of("a");
+  how.cluster.listen = "nowhere";
+  CHECK(said(how).find("`cluster.listen`") != std::string::npos);
+  how = options_of("a", {"127.0.0.1"});
+  CHECK(said(how).find("`cluster.join`") != std::string::npos);
+  how = options_of("a", {"127.0.0.1:1"});
+  how.cluster.listen.clear();
+  CHECK(said(how).find("`cluster.listen`") != std::string::npos);
+  how = options_of("a");
+  how.cluster.name = "two words";
+  CHECK(said(how).find("`cluster.name`") != std::string::npos);
+  how = options_of("a");
+  how.cluster.insecure_plaintext = true;
+  how.cluster.listen = "0.0.0.0:0";
+  CHECK(said(how).find("`cluster.advertise`") != std::string::npos);
 }

@@ -1,7 +1,13 @@
 #pragma once
-// The nodes of a cluster, as one of them sees them.
+// The nodes of a cluster, as one of them sees them, and how it hears that something has changed:
+//
+//   node.subscribe<edupulse::MemberChanged>("watch", [](auto member, const auto&) { ... });
+//
+// or on one of the topics `$cluster.member.joined`, `.suspect`, `.dead`, `.left`, `.replaced`,
+// `.alive_again` and `.changed`.
 
 #include "schemas/envelope.hpp"
+#include "schemas/member_event.hpp"
 #include "schemas/member_state.hpp"
 #include <cstdint>
 #include <string>
