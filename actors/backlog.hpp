@@ -101,4 +101,8 @@ private:
   bool dropping_ = false;
 };
 
+inline backlog::settings backlog_of(const subscription_options& o) noexcept {
+  return {o.overload, o.backlog_events, o.backlog_bytes, o.stall_after};
+}
+
 } // namespace edupulse

@@ -11,9 +11,7 @@ namespace edupulse {
 
 delivery::delivery(settings how, ledger& book, time_point now)
     : how_(std::move(how)), book_(book), chance_(how_.seed), lanes_(how_.options.concurrency),
-      breaker_(how_.options.retry), owed_({how_.options.overload, how_.options.backlog_events,
-                                           how_.options.backlog_bytes, how_.options.stall_after},
-                                          now) {}
+      breaker_(how_.options.retry), owed_(backlog_of(how_.options), now) {}
 
 ledger::row& delivery::row_of(const envelope& event, bool received) {
   if (last_row_ == nullptr || event.topic_hash() != last_topic_ || received != last_received_) {
@@ -160,6 +158,10 @@ void delivery::remove(drop_reason why, effect_list& out) {
   removed_ = true;
   removed_why_ = why;
   auto drop = [&](std::uint64_t seq, const envelope_ptr& event) {
+    if (leaves_to_others(seq)) {
+      left_.emplace(seq, event);
+      return;
+    }
     settle_letter(seq, fate::dropped, out);
     lose(*event, seq, why, out);
   };
@@ -263,16 +265,20 @@ bool delivery::call_running(std::uint32_t at) const noexcept {
 
 void delivery::check() const {
   std::size_t count = 0;
+  std::size_t own = 0;
   std::size_t bytes = 0;
-  for_each_owed([&](const envelope& event, bool) {
+  for_each_owed([&](const envelope& event, bool received) {
     ++count;
+    own += !received;
     bytes += event.footprint();
   });
   assert(count == owed_.events());
   assert(bytes == owed_.bytes());
+  assert(seat_ == nullptr || seat_->owed() <= own); // the others are redriven letters
   for ([[maybe_unused]] const auto& lane : lanes_)
     assert(lane.in_flight_events <= how_.options.window);
   static_cast<void>(count);
+  static_cast<void>(own);
   static_cast<void>(bytes);
 }
 

@@ -19,6 +19,7 @@
 #include "actors/blocked_keys.hpp"
 #include "actors/breaker.hpp"
 #include "actors/effect.hpp"
+#include "actors/groups.hpp"
 #include "actors/ledger.hpp"
 #include "actors/options.hpp"
 #include "actors/origins.hpp"
@@ -85,6 +86,12 @@ public:
   /// Drops everything that is not with a handler; offers are dropped from now on.
   void remove(drop_reason why, effect_list& out);
   bool removed() const noexcept { return removed_; }
+  /// It is a member of a group. When it ends unsubscribed, what it does not conclude any more stays
+  /// on its books until it is handed over.
+  void sit(group_seat* at) noexcept { seat_ = at; }
+  group_seat* seat() noexcept { return seat_; }
+  /// All of that, in order. Call when no handler is left; it has no seat afterwards.
+  std::vector<envelope_ptr> hand_over();
   /// Nothing is owed.
   bool idle() const noexcept { return owed_.empty(); }
   /// The handler of `lane` is in the middle of an event.
@@ -151,6 +158,11 @@ private:
   void drop(const envelope& event, std::uint64_t seq, drop_reason why, effect_list& out);
   bool waits_in_quarantine() const noexcept;
   duration check_interval() const noexcept;
+
+  // -- as a member of a group (delivery_shared.cpp)
+  bool is_of_group(std::uint64_t seq) const;
+  bool leaves_to_others(std::uint64_t seq) const;
+  void tell_seat(const envelope& event, std::uint64_t seq);
 
   // -- handing out (delivery_dispatch.cpp)
   void dispatch_lane(std::uint32_t at, time_point now, effect_list& out);
@@ -235,6 +247,8 @@ private:
   bool quarantined_ = false;
   bool removed_ = false;
   drop_reason removed_why_ = drop_reason::unsubscribed;
+  group_seat* seat_ = nullptr;                 ///< in a group, or none
+  std::map<std::uint64_t, envelope_ptr> left_; ///< to the other members
   time_point last_wake_{};
   time_point next_check_ = time_point::max();
   std::uint64_t last_topic_ = 0;
@@ -253,6 +267,8 @@ template <class F> void delivery::for_each_owed(F f) const {
     tell(when.second, *event);
   for (const auto& [seq, what] : deferred_)
     tell(seq, *what.event);
+  for (const auto& [seq, event] : left_)
+    tell(seq, *event);
   blocked_.for_each([&](std::uint64_t seq, const envelope_ptr& event) { tell(seq, *event); });
   for (const auto& lane : lanes_) {
     for (const auto& item : lane.staged)

@@ -10,7 +10,10 @@ namespace edupulse {
 bool delivery::admit(const chunk_entry& entry, time_point now, effect_list& out) {
   const auto& event = *entry.event;
   if (removed_) {
-    lose(event, next_seq_, removed_why_, out);
+    if (leaves_to_others(next_seq_))
+      left_.emplace(next_seq_, entry.event); // its key is held here: it goes with the others of it
+    else
+      lose(event, next_seq_, removed_why_, out);
     return false;
   }
   if (quarantined_ && !waits_in_quarantine()) {
@@ -71,6 +74,7 @@ void delivery::lose(const envelope& event, std::uint64_t seq, drop_reason why, e
   ++row_of(event, is_received(seq)).dropped[static_cast<std::size_t>(why)];
   note_lost(seq);
   owed_.take(1, event.footprint());
+  tell_seat(event, seq);
   if (event.tracked_by() != nullptr)
     out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, fate::dropped});
   tell_origin(seq, seq + 1, fate::dropped, why, out);

@@ -128,6 +128,8 @@ void delivery::conclude_range(const batch& work, std::uint32_t from, std::uint32
       row_of(*entry.event, received);
     ++last_row_->handled;
     bytes += entry.footprint;
+    if (seat_ != nullptr && !received)
+      seat_->concluded(*entry.event);
     if (entry.special && entry.event->tracked_by() != nullptr)
       out.emplace_back(effects::settle{entry.event, how_.index, fate::handled});
   }
@@ -140,6 +142,7 @@ void delivery::conclude_range(const batch& work, std::uint32_t from, std::uint32
 void delivery::conclude(const envelope& event, std::uint64_t seq, fate how, effect_list& out) {
   row_of(event, is_received(seq)).count(how, {});
   owed_.take(1, event.footprint());
+  tell_seat(event, seq);
   if (how != fate::dead)
     settle_letter(seq, how, out);
   trouble_.erase(seq);

@@ -131,6 +131,8 @@ void destination::lose(const envelope& event, drop_reason why, effect_list& out)
   ++row_of(event).dropped[static_cast<std::size_t>(why)];
   ++missed_;
   owed_.take(1, event.footprint());
+  if (seat_ != nullptr)
+    seat_->concluded(event);
   if (event.tracked_by() != nullptr)
     out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, fate::dropped});
 }
@@ -243,6 +245,11 @@ expected<void> destination::conclude(std::uint64_t first, std::uint64_t count, f
                                     "' was never sent: " + std::to_string(count) + " from " +
                                     std::to_string(first) + ", sent up to " +
                                     std::to_string(next_dseq_ - 1));
+  if (seat_ != nullptr && how == fate::dropped &&
+      (why == drop_reason::unsubscribed || why == drop_reason::stopped)) {
+    seat_->leave(); // it is ending: with its end, what it has not concluded is another member's
+    return {};
+  }
   const auto end = first + count;
   auto from = std::max(first, base_);
   bool moved = false;
@@ -289,6 +296,8 @@ void destination::conclude_part(std::uint64_t from, std::uint64_t to, fate how, 
       row_of(*entry.event);
     last_row_->count(how, why);
     bytes += entry.footprint;
+    if (seat_ != nullptr)
+      seat_->concluded(*entry.event);
     if (entry.special && entry.event->tracked_by() != nullptr)
       out.emplace_back(effects::settle{entry.event, how_.index, how});
   }
@@ -376,6 +385,7 @@ void destination::check(std::size_t in_outbox) const {
   assert(in_flight_events_ <= how_.window_events);
   assert(base_ <= resend_at_ && resend_at_ <= next_dseq_);
   assert(behind_ || waiting_.empty());
+  assert(seat_ == nullptr || seat_->owed() == owed_.events());
   static_cast<void>(kept);
   static_cast<void>(in_outbox);
 }

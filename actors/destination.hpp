@@ -17,6 +17,7 @@
 #include "actors/backlog.hpp"
 #include "actors/batch.hpp"
 #include "actors/effect.hpp"
+#include "actors/groups.hpp"
 #include "actors/ledger.hpp"
 #include <deque>
 #include <map>
@@ -37,6 +38,8 @@ public:
     std::size_t window_bytes = 4u << 20;
   };
   destination(settings how, ledger& book, time_point now);
+  /// It is a member of a group.
+  void sit(group_seat* at) noexcept { seat_ = at; }
 
   // -- owed -------------------------------------------------------------------------
   /// These are owed, `bytes` in all. True: they wait in the outbox, since it is in step. False:
@@ -84,6 +87,9 @@ public:
   void rebind(std::uint32_t remote, std::size_t window_events, std::size_t window_bytes) noexcept;
   /// Nothing is owed any more; all that was is dropped for `why`, and what is offered later too.
   void remove(drop_reason why, effect_list& out);
+  /// What it is owed is somebody else's from now on: all that is not concluded, in order, and no
+  /// longer on its books. Only of a destination that is behind.
+  std::vector<envelope_ptr> hand_over(effect_list& out);
 
   // -- time and reading -------------------------------------------------------------------
   void on_check(time_point now, effect_list& out);
@@ -116,6 +122,7 @@ private:
 
   settings how_;
   ledger& book_;
+  group_seat* seat_ = nullptr; ///< of a group, or none
   backlog owed_;
   parts waiting_;                               ///< never sent; `first_seq` means nothing yet
   parts sent_;                                  ///< from `base_` to `next_dseq_`, without gaps

@@ -146,6 +146,19 @@ struct handler_down {
   std::uint32_t generation;
   std::string why;
 };
+/// A subscription of a peer says it is of a group, and is not given the group's events.
+struct member_refused {
+  std::string group;
+  std::string member;
+  std::string why;
+};
+/// A member of a group has gone, and what it had not concluded is the others'.
+struct reassigned {
+  std::string group;
+  std::string member;
+  std::size_t events;
+  bool taken; ///< false: nobody is left, and they are kept until somebody joins
+};
 
 } // namespace effects
 
@@ -156,7 +169,8 @@ using effect =
                  effects::stepped_aside, effects::breaker_opened, effects::breaker_closed,
                  effects::stalled, effects::recovered, effects::dropping, effects::quarantined,
                  effects::resumed, effects::backing_off, effects::handler_down,
-                 effects::workers_held, effects::acknowledge, effects::to_peer>;
+                 effects::workers_held, effects::acknowledge, effects::to_peer,
+                 effects::member_refused, effects::reassigned>;
 using effect_list = std::vector<effect>;
 
 } // namespace edupulse

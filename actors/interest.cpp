@@ -37,6 +37,9 @@ void fill(schema::Interest::Subscription::Builder to, const announced_subscripti
       std::chrono::duration_cast<std::chrono::milliseconds>(what.overload.stall_after).count()));
   to.setWindowEvents(what.window_events);
   to.setWindowBytes(what.window_bytes);
+  if (!what.group.empty())
+    to.setGroup(what.group);
+  to.setOrder(static_cast<schema::Interest::Order>(what.order));
 }
 
 expected<announced_subscription> read(schema::Interest::Subscription::Reader from) {
@@ -65,6 +68,12 @@ expected<announced_subscription> read(schema::Interest::Subscription::Reader fro
                  from.getBacklogBytes(), std::chrono::milliseconds(from.getStallAfterMs())};
   to.window_events = from.getWindowEvents();
   to.window_bytes = from.getWindowBytes();
+  to.group.assign(from.getGroup().begin(), from.getGroup().size());
+  if (to.group.size() > 255 || !is_utf8(to.group))
+    return malformed("a group that is not 0 to 255 bytes of UTF-8");
+  if (from.getOrder() > schema::Interest::Order::STRICT)
+    return malformed("an order that is not known");
+  to.order = static_cast<event_order>(from.getOrder());
   return to;
 }
 

@@ -19,6 +19,8 @@ struct announced_subscription {
   backlog::settings overload{};
   std::size_t window_events = 8192;
   std::size_t window_bytes = 4u << 20;
+  std::string group{}; ///< empty: none
+  event_order order = event_order::keyed;
 };
 
 struct interest_message {
@@ -29,7 +31,7 @@ struct interest_message {
 
 std::vector<std::byte> encode(const interest_message& what);
 /// Errors: `malformed`, naming what cannot be: a filter that breaks the rules, an empty name,
-/// limits beyond those of subscription_options.
+/// a group that is no text, limits beyond those of subscription_options.
 expected<interest_message> decode_interest(std::span<const std::byte> bytes);
 
 } // namespace edupulse

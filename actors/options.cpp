@@ -1,4 +1,5 @@
 #include "actors/options.hpp"
+#include "schemas/utf8.hpp"
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -33,6 +34,9 @@ expected<void> check_options(const subscription_options& o) {
   if (o.execution == execution_place::inlined && o.concurrency != 1)
     return fail(errc::invalid_option, "`execution = inlined` is the router's one thread: "
                                       "`concurrency` must be 1");
+  if (o.group.size() > 255 || !is_utf8(o.group))
+    return fail(errc::invalid_option, "`group` is " + std::to_string(o.group.size()) +
+                                          " bytes: give at most 255 of UTF-8");
   const expected<void> all[] = {
       within<std::uint32_t>("concurrency", o.concurrency, 1, 1024),
       within<std::uint32_t>("window", o.window, 1, 65536),

@@ -103,6 +103,12 @@ struct subscription_options {
   after_dead_letter dead = after_dead_letter::next;
   /// The supervision scope it belongs to. Empty: a scope of its own, named after the subscription.
   std::string scope{};
+  /// All subscriptions of the cluster with this group share the events, and each event goes to one
+  /// of them: the same key to the same one, events without a key to the least loaded. A member that
+  /// ends leaves what it had not handled to the others, which may then see an event that it was in
+  /// the middle of, with its attempts counted anew. They must have one filter, `order`, `overload`,
+  /// `stall_after` and backlog. 1 to 255 bytes. Empty: alone.
+  std::string group{};
 };
 
 /// Errors: `invalid_option`, naming the option, its value and its limits.

@@ -39,6 +39,14 @@ void outbox::close(std::uint32_t index, drop_reason why, effect_list& out) {
   std::erase_if(all_, [&](const auto& one) { return one.get() == which; });
 }
 
+std::vector<envelope_ptr> outbox::hand_over(std::uint32_t index, effect_list& out) {
+  auto* which = find(index);
+  if (which == nullptr)
+    return {};
+  let_fall_behind(*which);
+  return which->hand_over(out);
+}
+
 destination* outbox::find(std::uint32_t index) {
   const auto at = by_index_.find(index);
   return at == by_index_.end() ? nullptr : at->second;

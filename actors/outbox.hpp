@@ -40,6 +40,8 @@ public:
   destination& open(destination::settings how, ledger& book, time_point now);
   /// Drops what it is owed, counted.
   void close(std::uint32_t index, drop_reason why, effect_list& out);
+  /// As `destination::hand_over`. Close it next.
+  std::vector<envelope_ptr> hand_over(std::uint32_t index, effect_list& out);
   destination* find(std::uint32_t index);
   destination* find_remote(std::uint32_t remote);
 

@@ -49,6 +49,8 @@ void peers::remove(std::uint32_t id, drop_reason why, effect_list& out) {
 }
 
 void peers::forget(entry& from, const entry::known& what, drop_reason why, effect_list& out) {
+  if (shared_.is_member(what.index)) // first: nothing is left to drop then
+    shared_.part(what.index, from.to->owed().hand_over(what.index, out), out);
   table_.remove(what.index);
   by_index_.erase(what.index);
   from.to->owed().close(what.index, why, out);
@@ -104,7 +106,7 @@ expected<void> peers::on_interest(std::uint32_t id, entry& from, std::span<const
                                     std::to_string(news->version));
   from.interest_seen = news->version;
   for (auto& one : news->added)
-    if (auto good = on_added(id, from, one, now); !good)
+    if (auto good = on_added(id, from, one, now, out); !good)
       return good;
   for (const auto number : news->removed) {
     const auto gone = from.known_by_number.find(number);
@@ -119,12 +121,19 @@ expected<void> peers::on_interest(std::uint32_t id, entry& from, std::span<const
 }
 
 expected<void> peers::on_added(std::uint32_t id, entry& from, announced_subscription& one,
-                               time_point now) {
+                               time_point now, effect_list& out) {
   if (from.known_by_number.contains(one.number) || from.next_number >= most_subscriptions)
     return fail(errc::protocol, "the peer announces one subscription twice, or too many");
   auto name = one.name + "@" + from.name;
   std::uint32_t index = 0;
-  if (const auto old = from.orphans.find(name); old != from.orphans.end()) {
+  auto old = from.orphans.find(name);
+  if (old != from.orphans.end() &&
+      !shared_.is_same(old->second.index, one.group, {one.filter, one.order, one.overload})) {
+    forget(from, old->second, drop_reason::unsubscribed, out);
+    from.orphans.erase(old);
+    old = from.orphans.end();
+  }
+  if (old != from.orphans.end()) {
     index = old->second.index;
     from.to->owed().rebind(index, one.number, one.window_events, one.window_bytes);
     table_.remove(index);
@@ -136,10 +145,22 @@ expected<void> peers::on_added(std::uint32_t id, entry& from, announced_subscrip
         {index, one.number, name, one.overload, one.window_events, one.window_bytes}, book_, now);
   }
   if (!one.filter.of_runtime())
-    table_.add(index, one.filter);
+    enlist(from, index, one, name, out);
   by_index_.insert_or_assign(index, std::pair(name, one.filter));
   from.known_by_number.emplace(one.number, entry::known{index, std::move(name)});
   return {};
+}
+
+/// Events find it: by its filter, or through its group.
+void peers::enlist(entry& from, std::uint32_t index, const announced_subscription& one,
+                   const std::string& name, effect_list& out) {
+  if (one.group.empty())
+    table_.add(index, one.filter);
+  else if (shared_.is_member(index))
+    shared_.stay(index);
+  else
+    from.to->owed().find(index)->sit(
+        shared_.join(one.group, index, name, {one.filter, one.order, one.overload}, out));
 }
 
 // -- events -------------------------------------------------------------------------------

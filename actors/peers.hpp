@@ -3,6 +3,7 @@
 // the routing table a subscription of a peer is a subscriber like any other; its index says whose
 // it is.
 
+#include "actors/groups.hpp"
 #include "actors/interest.hpp"
 #include "actors/link.hpp"
 #include "actors/subscriptions.hpp"
@@ -42,7 +43,8 @@ public:
   static constexpr std::uint32_t most = 1u << subscriber_index::peer_bits;
   static constexpr std::uint32_t most_subscriptions = 1u << subscriber_index::number_bits;
 
-  peers(subscriptions& table, ledger& book) : table_(table), book_(book) {}
+  peers(subscriptions& table, groups& shared, ledger& book)
+      : table_(table), shared_(shared), book_(book) {}
 
   struct effect {
     std::uint32_t peer;
@@ -122,10 +124,13 @@ private:
   expected<void> on_interest(std::uint32_t id, entry& from, std::span<const std::byte> bytes,
                              time_point now, effect_list& out);
   expected<void> on_added(std::uint32_t id, entry& from, announced_subscription& one,
-                          time_point now);
+                          time_point now, effect_list& out);
+  void enlist(entry& from, std::uint32_t index, const announced_subscription& one,
+              const std::string& name, effect_list& out);
   void forget(entry& from, const entry::known& what, drop_reason why, effect_list& out);
 
   subscriptions& table_;
+  groups& shared_;
   ledger& book_;
   std::map<std::uint32_t, entry> peers_;
   std::map<std::uint32_t, std::pair<std::string, topic_filter>> by_index_;

@@ -24,6 +24,7 @@ void router::finish_turn(time_point now, effect_list& out) {
   if (!starts_.empty())
     start_waiting(out);
   flush_peers(now, out);
+  share_out(now, out);
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     const auto which = touched_[i];
     auto* what = live(which);
@@ -39,8 +40,10 @@ void router::finish_turn(time_point now, effect_list& out) {
         wakes_.emplace(*wake, which);
       what->wake = wake;
     }
-    if (what->removing)
+    if (what->removing) {
       finish_removal(which, out);
+      share_out(now, out);
+    }
   }
   touched_.clear();
   flush_peers(now, out);
@@ -87,11 +90,16 @@ void router::offer_run(const chunk_ptr& events, std::uint32_t begin, std::uint32
   }
   const auto& all = to.subscribers;
   const auto theirs = std::lower_bound(all.begin(), all.end(), subscriber_index::remote);
-  for (auto at = all.begin(); at != theirs; ++at) {
+  auto ours = theirs;
+  while (ours != all.begin() && subscriber_index::is_group(*std::prev(ours)))
+    --ours;
+  for (auto at = all.begin(); at != ours; ++at) {
     slots_[*at]->owed->offer(events, begin, end, now, out);
     touch(*at);
   }
-  if (theirs != all.end())
+  if (ours != theirs)
+    offer_shared({events, begin, end, 0}, {ours, theirs}, {theirs, all.end()}, now, out);
+  else if (theirs != all.end())
     peers_.offer({events, begin, end, 0}, {theirs, all.end()}, now, out);
 }
 
@@ -184,6 +192,7 @@ void router::stop(time_point now, effect_list& out) {
     if (what != nullptr && !what->removing)
       end_subscription(which, drop_reason::stopped, now, out);
   }
+  groups_.stop(out);
   finish_turn(now, out);
 }
 
@@ -199,7 +208,7 @@ std::optional<time_point> router::next_deadline() const {
 }
 
 std::size_t router::owed() const {
-  std::size_t sum = peers_.owed();
+  std::size_t sum = peers_.owed() + groups_.kept();
   for (const auto& what : slots_)
     if (what)
       sum += what->owed->owed();
@@ -242,7 +251,8 @@ std::vector<subscription_status> router::status() const {
       restarts += supervision_.status(one.child).restarts;
     all.push_back({what->owed->about().name, what->filter.text(),
                    what->own_scope ? std::string() : supervision_.name(what->scope),
-                   state_of(*what), what->owed->owed(), what->owed->in_flight(), restarts});
+                   state_of(*what), what->owed->owed(), what->owed->in_flight(), restarts,
+                   what->owed->about().options.group});
   }
   return all;
 }
@@ -254,8 +264,11 @@ ledger_view router::ledger_snapshot() const {
         slots_[which]->owed->for_each_owed([&](const envelope& event, bool received) {
           count(received ? ledger::received(which) : which, event.topic());
         });
-    peers_.for_each_owed(
-        [&](std::uint32_t index, const envelope& event) { count(index, event.topic()); });
+    const auto count_at = [&](std::uint32_t index, const envelope& event) {
+      count(index, event.topic());
+    };
+    peers_.for_each_owed(count_at);
+    groups_.for_each_kept(count_at);
   });
 }
 
@@ -265,6 +278,7 @@ void router::check() const {
       what->owed->check();
   supervision_.check();
   peers_.check();
+  groups_.check();
 }
 
 } // namespace edupulse

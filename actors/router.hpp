@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -114,13 +115,9 @@ public:
   /// Subscriptions whose filter matches.
   std::size_t count_matching(std::string_view topic);
   /// Also of subscriptions that have ended.
-  const std::string& name(std::uint32_t which) const {
-    return subscriber_index::is_remote(which) ? peers_.name(which) : all_names_.at(which);
-  }
+  const std::string& name(std::uint32_t which) const;
   const subscription_options& options(std::uint32_t which) const;
-  const topic_filter& filter(std::uint32_t which) const {
-    return subscriber_index::is_remote(which) ? peers_.filter(which) : slots_[which]->filter;
-  }
+  const topic_filter& filter(std::uint32_t which) const;
   void check() const;
 
 private:
@@ -159,6 +156,9 @@ private:
   void finish_turn(time_point now, effect_list& out);
   void offer_run(const chunk_ptr& events, std::uint32_t begin, std::uint32_t end, const route& to,
                  time_point now, effect_list& out);
+  void offer_shared(const slice& events, std::span<const std::uint32_t> shared,
+                    std::span<const std::uint32_t> theirs, time_point now, effect_list& out);
+  void share_out(time_point now, effect_list& out);
   void follow(supervision::effects&& asked, time_point now, effect_list& out);
   void start_lane(place at, std::uint32_t generation, effect_list& out);
   void start_in_order(place at, std::uint32_t generation, effect_list& out);
@@ -184,7 +184,8 @@ private:
   supervision supervision_;
   stuck_calls stuck_;
   ledger book_;
-  peers peers_{table_, book_};
+  groups groups_{table_, book_};
+  peers peers_{table_, groups_, book_};
   std::vector<std::unique_ptr<slot>> slots_;
   std::unordered_map<std::string, std::uint32_t> names_;
   std::vector<std::string> all_names_;

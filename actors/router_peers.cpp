@@ -32,12 +32,9 @@ std::vector<announced_subscription> router::announcements() const {
 
 announced_subscription router::announcement(std::uint32_t which) const {
   const auto& o = options(which);
-  return {which,
-          name(which),
-          slots_[which]->filter,
-          {o.overload, o.backlog_events, o.backlog_bytes, o.stall_after},
-          o.backlog_events,
-          o.backlog_bytes};
+  return {which,         name(which),      slots_[which]->filter,
+          backlog_of(o), o.backlog_events, o.backlog_bytes,
+          o.group,       o.order};
 }
 
 void router::on_session(std::uint32_t peer, time_point now, effect_list& out) {

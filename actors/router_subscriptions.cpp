@@ -17,6 +17,11 @@ expected<std::uint32_t> router::subscribe(std::string name, topic_filter filter,
                 "there is a subscription named '" + name + "' on this node: unsubscribe it first");
   if (auto good = check_options(options); !good)
     return tl::unexpected<error>(good.error());
+  const auto group = options.group;
+  const auto member = name + "@" + how_.node_name;
+  const group_terms terms{filter, options.order, backlog_of(options)};
+  if (auto good = group.empty() ? expected<void>() : groups_.may_join(group, member, terms); !good)
+    return tl::unexpected<error>(good.error());
   auto what = std::make_unique<slot>();
   what->own_scope = options.scope.empty();
   if (what->own_scope) {
@@ -39,7 +44,10 @@ expected<std::uint32_t> router::subscribe(std::string name, topic_filter filter,
                                           book_, now);
   book_.name_subscription(which, name);
   book_.name_subscription(ledger::received(which), name);
-  table_.add(which, what->filter);
+  if (group.empty())
+    table_.add(which, what->filter);
+  else
+    what->owed->sit(groups_.join(group, which, member, terms, out));
   slots_.push_back(std::move(what));
   all_names_.push_back(name);
   names_.emplace(std::move(name), which);
@@ -73,6 +81,8 @@ void router::end_subscription(std::uint32_t which, drop_reason why, time_point n
   auto& what = *slots_[which];
   what.removing = true;
   table_.remove(which);
+  if (auto* seat = what.owed->seat())
+    seat->leave();
   what.owed->remove(why, out);
   supervision::effects asked;
   for (auto& one : what.lanes)
@@ -87,7 +97,11 @@ void router::finish_removal(std::uint32_t which, effect_list& out) {
   auto& what = *slots_[which];
   const bool all_down = std::all_of(what.lanes.begin(), what.lanes.end(),
                                     [](const lane& one) { return one.phase == lane_phase::down; });
-  if (!all_down || !what.owed->idle())
+  if (!all_down)
+    return;
+  if (groups_.is_member(which))
+    groups_.part(which, what.owed->hand_over(), out);
+  if (!what.owed->idle())
     return;
   if (what.wake)
     wakes_.erase({*what.wake, which});

@@ -15,6 +15,7 @@ struct subscription_status {
   std::uint64_t pending = 0;   ///< events owed and not concluded
   std::uint64_t in_flight = 0; ///< of them, with a handler or deferred
   std::uint64_t restarts = 0;  ///< of its handlers, since it was subscribed
+  std::string group{};         ///< empty: none
 };
 
 } // namespace edupulse

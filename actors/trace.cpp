@@ -138,6 +138,14 @@ void describe(line& to, const effects::handler_down& e) {
   to.word("handler_down").lane(e.subscription, e.lane, e.generation).quoted("why", e.why);
 }
 
+void describe(line& to, const effects::member_refused& e) {
+  to.word("member_refused").word(escaped(e.member)).field("group", escaped(e.group));
+  to.quoted("why", e.why);
+}
+void describe(line& to, const effects::reassigned& e) {
+  to.word("reassigned").field("group", escaped(e.group)).field("from", escaped(e.member));
+  to.field("n", e.events).word(e.taken ? "to_others" : "kept");
+}
 void describe(line& to, const effects::acknowledge& e) {
   to.word("acknowledge").about(e.subscription).field("peer", e.peer).field("dseq", e.first);
   to.field("n", e.count).word(to_string(e.how));
@@ -217,6 +225,7 @@ bool is_alarming(const effect& what) noexcept {
                         [](const effects::quarantined&) { return true; },
                         [](const effects::stop_handler& e) { return e.stuck; },
                         [](const effects::workers_held&) { return true; },
+                        [](const effects::member_refused&) { return true; },
                         [](const auto&) { return false; },
                     },
                     what);

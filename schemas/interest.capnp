@@ -30,6 +30,12 @@ struct Interest {
     windowEvents @8 :UInt64;
     windowBytes @9 :UInt64;
     # At most so much may be sent to it and not concluded.
+
+    group @10 :Text;
+    # Empty: none. All subscriptions with one group share the events: a publisher gives each event to
+    # one of them. They must agree on the filter, the order, `overload`, the backlog and
+    # `stallAfterMs`.
+    order @11 :Order;
   }
   enum Overload {
     wait @0;
@@ -37,5 +43,9 @@ struct Interest {
     dropNewest @2;
     dropOldest @3;
     latestPerKey @4;
+  }
+  enum Order {
+    keyed @0;
+    strict @1;
   }
 }

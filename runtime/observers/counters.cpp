@@ -31,7 +31,9 @@ constexpr std::string_view effect_names[] = {"batches.dispatched",
                                              "handlers.ended",
                                              "workers.held",
                                              "peers.acknowledged",
-                                             "peers.told"};
+                                             "peers.told",
+                                             "members.refused",
+                                             "members.reassigned"};
 static_assert(std::size(input_names) == std::variant_size_v<input>);
 static_assert(std::size(effect_names) == std::variant_size_v<effect>);
 } // namespace
