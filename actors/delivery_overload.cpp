@@ -10,7 +10,7 @@ namespace edupulse {
 bool delivery::admit(const chunk_entry& entry, time_point now, effect_list& out) {
   const auto& event = *entry.event;
   if (removed_) {
-    if (leaves_to_others(next_seq_))
+    if (leaves_to_others(next_seq_) && !owed_.over())
       left_.emplace(next_seq_, entry.event); // its key is held here: it goes with the others of it
     else
       lose(event, next_seq_, removed_why_, out);

@@ -94,7 +94,10 @@ void desk::perform(effect& what, time_point now) {
                  [&](effects::routed& e) { tracker_of(*e.event).routed(e.owed); },
                  [&](effects::settle& e) { tracker_of(*e.event).concluded(e.how); },
                  [&](effects::gate& e) { hands_.set_gate(e.subscription, e.closed); },
-                 [&](effects::unsubscribed& e) { hands_.unsubscribed(e.subscription); },
+                 [&](effects::unsubscribed& e) {
+                   core_.withdraw(e, now, effects_);
+                   hands_.unsubscribed(e.subscription);
+                 },
                  [&](effects::drained&) { hands_.drained(); },
                  [&](effects::to_peer& e) {
                    if (const auto session = neighbours_.session_of(e.peer))

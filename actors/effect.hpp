@@ -77,7 +77,7 @@ struct gate {
   std::uint32_t subscription;
   bool closed;
 };
-/// An unsubscribe is complete: no call is running and nothing is owed.
+/// An unsubscribe is complete: no call is running and nothing is owed. Tell the peers.
 struct unsubscribed {
   std::uint32_t subscription;
 };

@@ -29,11 +29,6 @@ std::string_view text_of(overload_policy what) {
   return "?";
 }
 
-std::string text_of(duration what) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(what).count()) +
-         " ms";
-}
-
 /// `lesson.>`; what `subscribe<T>` made is `lesson.published and below`.
 std::string text_of(const topic_filter& what) {
   std::string text;
@@ -42,7 +37,24 @@ std::string text_of(const topic_filter& what) {
   return text + (what.includes_itself_and_below() ? " and below" : "");
 }
 
-/// "`order` is keyed at 'a@n1' and strict at 'b@n2'"; empty when they agree.
+/// Of a member for a key: the heaviest gets it.
+std::uint64_t weight(std::uint64_t key, std::uint64_t member) noexcept {
+  return mix_bits(mix_bits(member ^ 0x9e3779b97f4a7c15ULL) + key);
+}
+
+/// A wire tells milliseconds: nobody differs in less.
+std::int64_t whole_ms(duration what) noexcept {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(what).count();
+}
+
+bool agree(const group_terms& a, const group_terms& b) {
+  return a.filter.text() == b.filter.text() && a.order == b.order &&
+         a.overload.policy == b.overload.policy && a.overload.events == b.overload.events &&
+         a.overload.bytes == b.overload.bytes &&
+         whole_ms(a.overload.stall_after) == whole_ms(b.overload.stall_after);
+}
+
+/// "`order` is keyed at 'a@n1' and strict at 'b@n2'", the first that differs.
 std::string difference(const group_terms& theirs, const std::string& member,
                        const group_terms& ours, const std::string& candidate) {
   const auto compare = [&](std::string_view what, auto a, auto b) {
@@ -58,15 +70,11 @@ std::string difference(const group_terms& theirs, const std::string& member,
                       compare("overload", text_of(a.policy), text_of(b.policy)),
                       compare("backlog_events", to_string(a.events), to_string(b.events)),
                       compare("backlog_bytes", to_string(a.bytes), to_string(b.bytes)),
-                      compare("stall_after", text_of(a.stall_after), text_of(b.stall_after))})
+                      compare("stall_after", to_string(whole_ms(a.stall_after)) + " ms",
+                              to_string(whole_ms(b.stall_after)) + " ms")})
     if (!found.empty())
       return found;
   return {};
-}
-
-/// Of a member for a key: the heaviest gets it.
-std::uint64_t weight(std::uint64_t key, std::uint64_t member) noexcept {
-  return mix_bits(mix_bits(member ^ 0x9e3779b97f4a7c15ULL) + key);
 }
 
 } // namespace
@@ -110,10 +118,10 @@ expected<void> groups::may_join(const std::string& group, const std::string& mem
   if (in->serving.empty())
     return {};
   const auto& first = *in->serving.front();
-  const auto what = difference(first.terms_, first.name_, terms, member);
-  if (what.empty())
+  if (agree(first.terms_, terms))
     return {};
-  return fail(errc::invalid_option, "the members of group '" + group + "' differ: " + what +
+  return fail(errc::invalid_option, "the members of group '" + group + "' differ: " +
+                                        difference(first.terms_, first.name_, terms, member) +
                                         ". Give all members one value, or another group");
 }
 
@@ -157,7 +165,7 @@ bool groups::is_same(std::uint32_t index, const std::string& group,
   if (at == seats_.end())
     return group.empty();
   const auto& seat = *at->second;
-  return seat.in_->name == group && difference(seat.terms_, "", terms, "").empty();
+  return seat.in_->name == group && agree(seat.terms_, terms);
 }
 
 /// Who serves: all that agree with the first that does. When the last one went, the next in line is
@@ -173,8 +181,7 @@ void groups::settle(home& in) {
     model = first(standing::refused);
   in.serving.clear();
   for (auto* one : in.seats)
-    if (one->now_is_ != standing::leaving &&
-        difference((*model)->terms_, "", one->terms_, "").empty()) {
+    if (one->now_is_ != standing::leaving && agree((*model)->terms_, one->terms_)) {
       one->now_is_ = standing::serving;
       in.serving.push_back(one);
     }

@@ -32,6 +32,8 @@ public:
   /// `unsubscribed`.
   void close(std::uint32_t subscription);
 
+  bool is_open(std::uint32_t subscription) const { return streams_.contains(subscription); }
+
   struct accepted {
     std::uint32_t skip = 0;  ///< so many of the events were here before
     std::uint32_t count = 0; ///< so many after them are new

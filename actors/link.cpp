@@ -122,6 +122,16 @@ void link::number(decltype(link_numbered::what) what) {
   controls_.push_back({next_control_++, std::move(what)});
 }
 
+void link::number_acks() {
+  while (inbound_.has_acks())
+    number(inbound_.take_acks(how_.acks_in_message));
+}
+
+void link::carry(std::vector<std::byte> what) {
+  number_acks();
+  number(std::move(what));
+}
+
 bool link::acks_are_due(time_point now) const {
   return inbound_.has_acks() && now - last_acks_ >= how_.ack_every;
 }
@@ -131,8 +141,7 @@ void link::flush(time_point now, effects& io) {
     return;
   if (acks_are_due(now)) {
     last_acks_ = now;
-    while (inbound_.has_acks())
-      number(inbound_.take_acks(how_.acks_in_message));
+    number_acks();
   }
   if (controls_.size() > how_.kept_controls) {
     io.emplace_back(link_effects::cut{"it confirms nothing of what it is told"});

@@ -109,7 +109,8 @@ public:
   // -- from this node -----------------------------------------------------------------------
   outbox& owed() noexcept { return outbox_; }
   inbound& received() noexcept { return inbound_; }
-  void carry(std::vector<std::byte> what) { number(std::move(what)); }
+  /// Behind the conclusions there are: who is withdrawn has had its last.
+  void carry(std::vector<std::byte> what);
   /// Sends what may be sent. Call at the end of each turn, and after `on_written`.
   void flush(time_point now, effects& io);
   /// It has more to send than the wire has taken.
@@ -124,6 +125,7 @@ private:
   enum class state : std::uint8_t { down, greeting, up };
 
   void number(decltype(link_numbered::what) what);
+  void number_acks();
   void send_controls(effects& io);
   void tell_taken(effects& io);
   void confirm(std::uint64_t seen);

@@ -43,7 +43,6 @@ public:
     stuck_calls::limits stuck{};
   };
   explicit router(settings how);
-
   // -- events -----------------------------------------------------------------------
   void on_events(const chunk_ptr& events, time_point now, effect_list& out);
   void on_report(const batch_ptr& work, time_point now, effect_list& out);
@@ -52,7 +51,7 @@ public:
   void on_wake(time_point now, effect_list& out);
 
   // -- subscriptions ------------------------------------------------------------------
-  /// Errors: `duplicate_name`, `invalid_option`, `stopping`.
+  /// Errors: `duplicate_name`, `invalid_option`, `refused`, `stopping`.
   expected<std::uint32_t> subscribe(std::string name, topic_filter filter,
                                     subscription_options options, time_point now, effect_list& out);
   /// Errors: `not_found`. Complete with `effects::unsubscribed`.
@@ -88,8 +87,9 @@ public:
                 effect_list& out);
   /// A frame of events has left for the peer.
   void on_written(std::uint32_t peer, time_point now, effect_list& out);
-  /// Carries out the effect of that name.
+  // These carry out effects.
   void acknowledge(const effects::acknowledge& what, time_point now, effect_list& out);
+  void withdraw(const effects::unsubscribed& what, time_point now, effect_list& out);
 
   // -- dead letters -----------------------------------------------------------------------
   /// Errors: `not_found` when its subscription is not here; the letter stays where it is.

@@ -75,6 +75,12 @@ void router::acknowledge(const effects::acknowledge& what, time_point now, effec
   flush_peers(now, out);
 }
 
+/// Behind the last conclusions: a peer makes of what is open then what it likes.
+void router::withdraw(const effects::unsubscribed& what, time_point now, effect_list& out) {
+  peers_.withdraw(what.subscription);
+  flush_peers(now, out);
+}
+
 void router::tell(std::uint32_t peer, link_effect&& what, effect_list& out) {
   out.emplace_back(
       effects::to_peer{peer, std::make_shared<peer_message>(peer_message{std::move(what)})});

@@ -111,8 +111,6 @@ void router::finish_removal(std::uint32_t which, effect_list& out) {
   if (what.ended_by_itself)
     out.emplace_back(effects::ended{which});
   out.emplace_back(effects::unsubscribed{which});
-  if (!slots_[which]->filter.of_runtime())
-    peers_.withdraw(which);
   slots_[which].reset();
   book_.retire_subscription(which);
   book_.retire_subscription(ledger::received(which));

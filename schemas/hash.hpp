@@ -1,6 +1,7 @@
 #pragma once
-// One hash for topics and keys. It decides which worker of a subscription gets a key and where the
-// router finds a topic, on one node; it is no part of any format and may change with a release.
+// One hash for topics and keys. It decides which worker of a subscription and which member of a
+// group gets a key, and where the router finds a topic, as one node sees it; it is no part of any
+// format and may change with a release.
 
 #include <cstddef>
 #include <cstdint>

@@ -173,3 +173,146 @@ TEST_CASE("G2, G3: under random cuts, partitions, kills and restarts what is pub
     REQUIRE(cluster.core(0).ledger_snapshot().balances());
   }
 }
+
+// -- groups -------------------------------------------------------------------------------------
+
+namespace {
+
+/// A cluster whose nodes share the events of one group, and what goes wrong in it.
+class group_game {
+public:
+  group_game(std::uint64_t seed, bool nobody_dies)
+      : chance_(seed), nobody_dies_(nobody_dies), nodes_(2 + chance_.next() % 4),
+        cluster_({.seed = chance_.next(),
+                  .nodes = nodes_,
+                  .work_chance = 0.05 + 0.9 * chance_.unit(),
+                  .retry_chance = 0.05 * chance_.unit(),
+                  .break_chance = 0.02 * chance_.unit(),
+                  .delay_max = duration(1 + chance_.next() % 6'000'000)}) {
+    for (std::size_t at = chance_.next() % 2; at < nodes_; ++at) // the publisher, or not
+      join(at, "worker");
+    REQUIRE(cluster_.steps_until([&] { return somebody(); }, 5000));
+  }
+
+  void play() {
+    for (int turn = 0; turn < 60; ++turn) {
+      fault();
+      for (auto n = chance_.next() % 8; n > 0; --n)
+        publish();
+      for (auto n = chance_.next() % 12; n > 0; --n)
+        cluster_.step();
+    }
+    cluster_.heal();
+    cluster_.be_kind();
+    for (std::size_t at = 0; at < nodes_; ++at)
+      if (!cluster_.is_up(at))
+        cluster_.restart(at);
+    if (!cluster_.has(1, "worker"))
+      join(1, "worker"); // for what is kept when nobody is left
+    REQUIRE(cluster_.steps_until([&] { return cluster_.owed() == 0; }, 60'000));
+  }
+
+  void check() {
+    REQUIRE(cluster_.complaint == "");
+    const auto& seen = cluster_.handled_anywhere();
+    const std::set<std::string> once(seen.begin(), seen.end());
+    for (const auto& [key, ids] : published_)
+      for (const auto& id : ids)
+        REQUIRE(once.contains(id));
+    for (const auto& [key, ids] : published_)
+      if (!key.second.empty())
+        REQUIRE(is_subsequence_in_order(ids, seen));
+    if (nobody_dies_)
+      REQUIRE(once.size() == seen.size());
+    REQUIRE(cluster_.core(0).ledger_snapshot().balances());
+    const auto total = cluster_.core(0).ledger_snapshot().total();
+    REQUIRE(total.dropped_in_all() == total.dropped_for(drop_reason::reassigned));
+  }
+
+private:
+  void join(std::size_t at, const std::string& name) {
+    auto options = patient();
+    options.group = "workers";
+    cluster_.subscribe(at, name, "lesson.published.>", options);
+  }
+  bool somebody() { return cluster_.core(0).count_matching("lesson.published.a") == 1; }
+  void publish() {
+    const auto key = chance_.unit() < 0.3 ? "" : "k" + std::to_string(chance_.next() % 5);
+    const bool owed = somebody();
+    const auto id = cluster_.publish(0, "a", key); // node 0 publishes, and stays up
+    if (owed)
+      published_[{0, key}].push_back(id);
+  }
+  void fault() {
+    const auto dice = chance_.unit();
+    const auto victim = 1 + chance_.next() % (nodes_ - 1);
+    const auto name = chance_.unit() < 0.7 ? "worker" : "worker-2";
+    if (dice < 0.06 && cluster_.is_up(victim) && !nobody_dies_)
+      cluster_.kill(victim);
+    else if (dice < 0.1 && !cluster_.is_up(victim))
+      cluster_.give_up(victim);
+    else if (dice < 0.2 && !cluster_.is_up(victim))
+      cluster_.restart(victim);
+    else if (dice < 0.27)
+      cluster_.partition({chance_.next() % nodes_});
+    else if (dice < 0.4)
+      cluster_.heal();
+    else if (dice < 0.5 && cluster_.is_up(victim))
+      come_or_go(chance_.unit() < 0.2 ? 0 : victim, name);
+  }
+  void come_or_go(std::size_t at, const std::string& name) {
+    if (cluster_.has(at, name))
+      cluster_.unsubscribe(at, name);
+    else if (!cluster_.core(at).find(name)) // its end may take a while
+      join(at, name);
+  }
+
+  random_source chance_;
+  bool nobody_dies_;
+  std::size_t nodes_;
+  sim_cluster cluster_;
+  by_key published_;
+};
+
+} // namespace
+
+TEST_CASE("G25, G26, G27: under random cuts, partitions, kills and members that come and go each "
+          "event of a group is handled, keys in order") {
+  const auto seed = random_numbers().seed();
+  for (std::uint64_t round = 0; round < rounds(200); ++round) {
+    INFO("round " << round);
+    group_game game(seed + round, false);
+    game.play();
+    game.check();
+  }
+}
+
+TEST_CASE("G25: while no node dies exactly one member of a group handles an event, through cuts, "
+          "partitions and members that come and go") {
+  const auto seed = random_numbers().seed();
+  for (std::uint64_t round = 0; round < rounds(100); ++round) {
+    INFO("round " << round);
+    group_game game(seed + round, true);
+    game.play();
+    game.check();
+  }
+}
+
+TEST_CASE("G26: all nodes of a cluster give a key of a group to the same member") {
+  sim_cluster cluster({.nodes = 4, .retry_chance = 0, .break_chance = 0});
+  auto options = patient();
+  options.group = "workers";
+  for (std::size_t at = 0; at < 4; ++at)
+    cluster.subscribe(at, "worker", "lesson.published.>", options);
+  for (int i = 0; i < 300; ++i)
+    cluster.step(); // all have seen all
+  for (std::size_t from = 0; from < 4; ++from)
+    for (int i = 0; i < 40; ++i)
+      cluster.publish(from, "a", "k" + std::to_string(i));
+  REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 5000));
+  for (std::size_t at = 0; at < 4; ++at) {
+    CHECK(cluster.handled(at, "worker").size() % 4 == 0);
+    CHECK(cluster.handled(at, "worker").size() >= 4 * 2);
+  }
+  CHECK(cluster.handled_anywhere().size() == 160);
+}

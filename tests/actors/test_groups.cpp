@@ -218,6 +218,8 @@ private:
           receive(*told);
         } else if (const auto* ended = std::get_if<effects::acknowledge>(&what)) {
           core.acknowledge(*ended, now, asked);
+        } else if (const auto* over = std::get_if<effects::unsubscribed>(&what)) {
+          core.withdraw(*over, now, asked);
         } else if (const auto* settle = std::get_if<effects::settle>(&what)) {
           settled[number_of(*settle->event)].push_back(settle->how);
         } else if (const auto* routed = std::get_if<effects::routed>(&what)) {
@@ -312,6 +314,12 @@ TEST_CASE("G25: an event without a key goes to the member with the fewest open o
   CHECK(at.work("c").size() == 1);
   CHECK(at.work("a").size() == 1);
   CHECK(at.work("b").size() == 1);
+  at.publish_of("", 3); // one each
+  CHECK(at.work("a").size() == 1);
+  at.publish_of("", 2);
+  CHECK(at.work("a").size() == 2); // "b" and "c" have one to conclude
+  at.work("b");
+  at.work("c");
   std::map<std::string, std::size_t> shares;
   for (int i = 0; i < 30; ++i) {
     at.publish_of("");
@@ -510,6 +518,23 @@ TEST_CASE("G27: what is kept for nobody has the bounds of the group's backlog; t
   REQUIRE(at.subscribe("c", options, "lesson.unpublished")); // not what it wants
   CHECK(at.core.owed() == 0);
   CHECK(at.dropped("(group indexers)", drop_reason::unsubscribed) == 4);
+  CHECK(at.settled.size() == 7);
+  at.check();
+}
+
+TEST_CASE("G27: a member that takes long to end is owed no more than its backlog") {
+  rig at;
+  auto options = of_group();
+  options.backlog_events = 4;
+  REQUIRE(at.subscribe("a", options));
+  at.publish_of("x", 2);
+  REQUIRE(at.subscribe("b", options));
+  at.begin("a");
+  at.unsubscribe("a");
+  at.publish_of("x", 5); // of a key that it holds
+  CHECK(at.dropped("a", drop_reason::unsubscribed) == 3);
+  at.gone("a");
+  CHECK(at.work("b") == numbers{1, 2, 3, 4});
   CHECK(at.settled.size() == 7);
   at.check();
 }

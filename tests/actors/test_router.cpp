@@ -86,6 +86,8 @@ struct shell {
           said.push_back(*held);
         } else if (const auto* ended = std::get_if<effects::acknowledge>(&what)) {
           core.acknowledge(*ended, now, asked);
+        } else if (const auto* over = std::get_if<effects::unsubscribed>(&what)) {
+          core.withdraw(*over, now, asked);
         } else if (const auto* said_to = std::get_if<effects::to_peer>(&what)) {
           read_acks(said_to->what->what);
         }

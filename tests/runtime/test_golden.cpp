@@ -187,6 +187,28 @@ void redrive(conversation& with) {
   CHECK(with.bus.dead_letters().empty());
 }
 
+// -- groups -------------------------------------------------------------------------------------
+
+void group_reassignment(conversation& with) {
+  subscription_options options;
+  options.group = "indexers";
+  with.subscribe(
+      "indexer-1", [](auto, context&) { return outcome::retry("the index is locked"); }, options);
+  with.publish("a");
+  with.publish("a");
+  with.subscribe("indexer-2", {}, options);
+  with.publish("a");
+  with.publish("b");
+  with.say("unsubscribe indexer-1");
+  REQUIRE(with.bus.unsubscribe("indexer-1"));
+  with.say("pause indexer-2, publish, and unsubscribe it");
+  REQUIRE(with.bus.pause("indexer-2"));
+  with.publish("a");
+  REQUIRE(with.bus.unsubscribe("indexer-2"));
+  with.publish("a");
+  with.subscribe("indexer-3", {}, options);
+}
+
 constexpr const char* accept_with =
     "If this is meant: EDUPULSE_ACCEPT_GOLDEN=1 build/test/tests/test_bus \"golden*\"\n"
     "and read `git diff tests/golden`.";
@@ -207,6 +229,7 @@ constexpr script scripts[] = {
     {"quarantine_and_resume", quarantine_and_resume},
     {"overload_and_gap", overload_and_gap},
     {"redrive", redrive},
+    {"group_reassignment", group_reassignment},
 };
 
 } // namespace

@@ -3,6 +3,8 @@
 
 #include "tests/support/eventually.hpp"
 #include "tests/support/lessons.hpp"
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <edupulse/node.hpp>
 #include <filesystem>
@@ -314,6 +316,43 @@ TEST_CASE(
   REQUIRE(publish_lesson(at, "a"));
   CHECK(said.get_future().get() == errc::back_pressure);
   release.open();
+}
+
+TEST_CASE("G25, G26: three members of a group on one node share 10,000 events, each handled once, "
+          "keys in order and at one member") {
+  auto at = start_quiet();
+  std::array<journal, 3> seen;
+  for (std::size_t i = 0; i < 3; ++i)
+    REQUIRE(at.subscribe<LessonPublished>("m" + std::to_string(i), note_in(seen[i]),
+                                          {.group = "indexers"}));
+  CHECK(at.ready("lesson.published", 1, 5s));
+  std::map<std::string, std::vector<std::string>> published;
+  for (int i = 0; i < 10'000; ++i) {
+    const auto key = i % 5 == 0 ? "" : "k" + std::to_string(i % 97);
+    published[key].push_back(std::to_string(i));
+    REQUIRE(publish_lesson(at, key, published[key].back(), {.deadline = 60s}));
+  }
+  const auto last = publish_lesson(at, "k1", "last", {.track = true});
+  REQUIRE(last);
+  published["k1"].push_back("last");
+  const auto end = last->wait(60s);
+  REQUIRE(end);
+  CHECK(end->owed == 1);
+  CHECK(end->handled == 1);
+  REQUIRE(at.drain(60s));
+  CHECK(seen[0].size() + seen[1].size() + seen[2].size() == 10'001);
+  for (const auto& [key, titles] : published) {
+    std::vector<std::vector<std::string>> shares;
+    for (const auto& one : seen)
+      shares.push_back(one.of(key));
+    if (key.empty()) // shared, none twice
+      CHECK(shares[0].size() + shares[1].size() + shares[2].size() == titles.size());
+    else
+      CHECK(std::count(shares.begin(), shares.end(), titles) == 1);
+  }
+  for (const auto& one : seen)
+    CHECK(one.size() > 1000);
+  check_books(at);
 }
 
 TEST_CASE("G19: unsubscribe returns when no call is running, and no event comes after it") {

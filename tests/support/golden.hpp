@@ -108,7 +108,8 @@ public:
   void say(const std::string& what) { note("* " + what); }
   /// Its calls and answers are written down. Without `says` it says ok.
   void subscribe(const std::string& name, answer says = {}, subscription_options options = {}) {
-    say("subscribe " + name + (options.scope.empty() ? "" : " in scope " + options.scope));
+    say("subscribe " + name + (options.scope.empty() ? "" : " in scope " + options.scope) +
+        (options.group.empty() ? "" : " in group " + options.group));
     auto handle = [this, name, says](LessonPublished::Reader lesson, context& ctx) {
       return call(name, lesson, ctx, says);
     };

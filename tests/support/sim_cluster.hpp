@@ -1,7 +1,7 @@
 #pragma once
 // A cluster in one thread and virtual time: the routers of real nodes, their frames as bytes, and
 // handlers that take a while, answer this and that, and remember what they saw. Faults are words:
-// kill, restart, cut, heal. One seed, one run.
+// kill, give up, restart, cut, heal. One seed, one run.
 
 #include "actors/backoff.hpp"
 #include "actors/router.hpp"
@@ -47,6 +47,7 @@ public:
   void unsubscribe(std::size_t at, const std::string& name) {
     auto& one = *nodes_[at];
     static_cast<void>(one.core->unsubscribe(one.core->find(name).value(), now_, one.asked));
+    one.wanted.erase(name);
     carry_out(at);
   }
   /// Returns the event's id.
@@ -70,6 +71,19 @@ public:
     nodes_[at]->pending.clear();
     nodes_[at]->lives.clear();
     nodes_[at]->asked.clear();
+  }
+  /// The others no longer expect a node that was killed: what it was owed is not kept for it.
+  void give_up(std::size_t at) {
+    for (std::size_t other = 0; other < nodes_.size(); ++other) {
+      auto& one = *nodes_[other];
+      const auto known = one.peers.find(at);
+      if (!is_up(other) || known == one.peers.end())
+        continue;
+      one.core->remove_peer(known->second, drop_reason::unsubscribed, now_, one.asked);
+      one.peers.erase(known);
+      one.peer_epochs.erase(at);
+      carry_out(other);
+    }
   }
   void restart(std::size_t at) {
     start(at);
@@ -131,6 +145,11 @@ public:
   /// The same of its present start alone.
   const std::vector<std::string>& handled_now(std::size_t at, const std::string& name) {
     return nodes_[at]->handled_now[name];
+  }
+  /// The same of all handlers of the cluster together.
+  const std::vector<std::string>& handled_anywhere() const { return handled_anywhere_; }
+  bool has(std::size_t at, const std::string& name) const {
+    return nodes_[at]->wanted.contains(name);
   }
   std::string complaint; ///< the first cut that a node asked for
   int cuts = 0;
@@ -244,6 +263,8 @@ private:
           one.pending.push_back(sent->work);
         else if (const auto* told = std::get_if<effects::acknowledge>(&what))
           one.core->acknowledge(*told, now_, one.asked);
+        else if (const auto* over = std::get_if<effects::unsubscribed>(&what))
+          one.core->withdraw(*over, now_, one.asked);
         else if (const auto* say = std::get_if<effects::to_peer>(&what))
           send(at, say->peer, say->what->what);
       }
@@ -331,6 +352,7 @@ private:
       const std::string name(ctx.subscription());
       on_.handled[name].push_back(to_string(event.id()));
       on_.handled_now[name].push_back(to_string(event.id()));
+      where_.handled_anywhere_.push_back(to_string(event.id()));
       return outcome::ok();
     }
 
@@ -362,6 +384,7 @@ private:
   std::vector<std::unique_ptr<node>> nodes_;
   std::set<std::pair<std::size_t, std::size_t>> sessions_;
   std::set<std::size_t> side_;
+  std::vector<std::string> handled_anywhere_;
   std::deque<arrival> in_flight_;
   std::map<std::tuple<std::size_t, std::size_t, int>, time_point> last_arrival_;
 };
