@@ -39,7 +39,7 @@ void neighbours::apply(router& to, peer_input&& what, time_point now, effect_lis
                  [&](gone& in) {
                    const auto at = by_name_.find(in.name);
                    if (at != by_name_.end())
-                     to.remove_peer(at->second.peer, drop_reason::stopped, now, out);
+                     to.on_peer_gone(at->second.peer, now, out);
                  },
              },
              what);

@@ -84,7 +84,8 @@ expected<void> node_impl::open(caf::actor_system* given) {
   const router::settings core{options_.name,
                               draw_seed(options_.seed),
                               wall_ms() - steady_ms(),
-                              {system_->scheduler().num_workers(), options_.stuck_calls_max}};
+                              {system_->scheduler().num_workers(), options_.stuck_calls_max},
+                              options_.cluster.unreachable_after};
   if (auto good = start_cluster(); !good)
     return good;
   router_ = system_->spawn<caf::detached>(

@@ -43,6 +43,10 @@ struct cluster_options {
   /// everything; said in the log at every start.
   bool insecure_plaintext = false;
   network_profile profile = network_profile::lan;
+  /// What a member that is dead or has left was owed is kept for so long, should it return; then it
+  /// goes to other members of its group, or into the dead letters as `unreachable`. Too short: a
+  /// restart makes dead letters. Too long: more memory, and a group's events wait for their member.
+  duration unreachable_after = std::chrono::seconds(60);
 };
 
 struct node_options {
