@@ -229,8 +229,10 @@ private:
     std::erase_if(in_flight_,
                   [&](const arrival& one) { return pair_of(one.from, one.to) == pair_of(a, b); });
     for (const auto& [here, there] : {std::pair(a, b), std::pair(b, a)})
-      if (auto& one = *nodes_[here]; one.core)
+      if (auto& one = *nodes_[here]; one.core) {
         one.core->on_session_lost(one.peers.at(there), now_, one.asked);
+        carry_out(here); // or what was meant for this session would be said in the next
+      }
   }
   void arrive() {
     while (const auto one = take_due(in_flight_, now_)) {
