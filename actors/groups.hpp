@@ -16,6 +16,9 @@
 // remembered. Without a key: the member that owes this publisher the fewest conclusions, in turns
 // among equals.
 //
+// Nothing else decides: a member that is paused, unavailable or full keeps its keys, which wait or
+// meet its overload policy there, and gets fewer of the other events since it concludes fewer.
+//
 // A member that parts hands over what it had not concluded, in order. When nobody is left it is
 // kept here, in a backlog as large as a member's, until somebody joins; and nothing new is owed.
 

@@ -111,14 +111,21 @@ std::vector<outgoing_run> outbox::next_frame(time_point now) {
   std::size_t bytes = bounds_.frame_bytes;
   std::size_t events = bounds_.frame_events;
   // Those behind first, in turns: what they are owed is older, and their windows bound it.
+  take_all_own(runs, bytes, events, now);
+  ++turn_;
+  take_shared(runs, bytes, events, now);
+  if (runs.empty()) // all have just fallen behind, and have room for a part
+    take_all_own(runs, bytes, events, now);
+  return runs;
+}
+
+void outbox::take_all_own(std::vector<outgoing_run>& into, std::size_t& bytes, std::size_t& events,
+                          time_point now) {
   for (std::size_t i = 0; i < all_.size() && bytes > 0 && events > 0; ++i) {
     auto& one = *all_[(turn_ + i) % all_.size()];
     if (one.behind())
-      take_own(one, runs, bytes, events, now);
+      take_own(one, into, bytes, events, now);
   }
-  ++turn_;
-  take_shared(runs, bytes, events, now);
-  return runs;
 }
 
 void outbox::take_own(destination& from, std::vector<outgoing_run>& into, std::size_t& bytes,

@@ -88,6 +88,8 @@ private:
   void let_fall_behind(destination& which);
   void take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, std::size_t& events,
                    time_point now);
+  void take_all_own(std::vector<outgoing_run>& into, std::size_t& bytes, std::size_t& events,
+                    time_point now);
   void take_own(destination& from, std::vector<outgoing_run>& into, std::size_t& bytes,
                 std::size_t& events, time_point now);
   void add_runs(const slice& what, std::span<const outgoing_run::target> targets, time_point now,

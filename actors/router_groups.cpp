@@ -8,12 +8,47 @@ namespace edupulse {
 
 namespace {
 
-/// The members chosen for one event: as many as there are groups.
-void choose_all(groups& from, std::span<const std::uint32_t> shared, const envelope& event,
-                std::vector<std::uint32_t>& into) {
-  into.clear();
-  for (const auto group : shared)
-    into.push_back(from.choose(group, event));
+/// The events of each member in one slice, in order: where they alternate, of a chunk of its own.
+/// Slices of one event each would cost a message to the handler, or a run on the wire, each.
+std::map<std::uint32_t, slice> shares_of(const slice& events,
+                                         const std::vector<std::uint32_t>& chosen) {
+  if (std::all_of(chosen.begin(), chosen.end(),
+                  [&](std::uint32_t member) { return member == chosen.front(); }))
+    return {{chosen.front(), events}};
+  std::map<std::uint32_t, std::shared_ptr<chunk>> parts;
+  for (std::uint32_t i = 0; i < events.size(); ++i) {
+    auto& part = parts[chosen[i]];
+    if (!part)
+      part = std::make_shared<chunk>();
+    part->entries.push_back(events.events->entries[events.begin + i]);
+  }
+  std::map<std::uint32_t, slice> all;
+  for (auto& [member, part] : parts) {
+    const auto size = static_cast<std::uint32_t>(part->entries.size());
+    all.emplace(member, slice{std::move(part), 0, size, 0});
+  }
+  return all;
+}
+
+/// One copy of an event for each peer, though several there want it: in runs that go to the same.
+void offer_together(peers& to, const slice& events,
+                    const std::vector<std::vector<std::uint32_t>>& chosen,
+                    std::span<const std::uint32_t> theirs, time_point now, effect_list& out) {
+  std::vector<std::uint32_t> targets;
+  std::vector<std::uint32_t> next;
+  auto begin = events.begin;
+  for (std::uint32_t i = 0; i < events.size(); ++i) {
+    next.assign(theirs.begin(), theirs.end());
+    for (const auto& of_group : chosen)
+      if (subscriber_index::is_remote(of_group[i]))
+        next.insert(std::upper_bound(next.begin(), next.end(), of_group[i]), of_group[i]);
+    if (i > 0 && next != targets) {
+      to.offer({events.events, begin, events.begin + i, 0}, targets, now, out);
+      begin = events.begin + i;
+    }
+    targets.swap(next);
+  }
+  to.offer({events.events, begin, events.end, 0}, targets, now, out);
 }
 
 } // namespace
@@ -28,35 +63,28 @@ const topic_filter& router::filter(std::uint32_t which) const {
   return subscriber_index::is_remote(which) ? peers_.filter(which) : slots_[which]->filter;
 }
 
-/// Events of topics that groups want, in runs that go to the same members. A peer gets one copy of
-/// an event, for its own subscriptions (`theirs`) and for its members alike.
+/// Events of topics that groups want: each to the member that is chosen for it in each of them, and
+/// to the subscriptions of peers that want it for themselves (`theirs`).
 void router::offer_shared(const slice& events, std::span<const std::uint32_t> shared,
                           std::span<const std::uint32_t> theirs, time_point now, effect_list& out) {
-  std::vector<std::uint32_t> chosen;
-  std::vector<std::uint32_t> next;
-  std::vector<std::uint32_t> remote;
-  const auto offer = [&](std::uint32_t begin, std::uint32_t end) {
-    remote.assign(theirs.begin(), theirs.end());
-    for (const auto member : chosen)
-      if (subscriber_index::is_remote(member)) {
-        remote.insert(std::upper_bound(remote.begin(), remote.end(), member), member);
-      } else {
-        slots_[member]->owed->offer(events.events, begin, end, now, out);
-        touch(member);
-      }
-    if (!remote.empty())
-      peers_.offer({events.events, begin, end, 0}, remote, now, out);
-  };
-  auto begin = events.begin;
-  for (auto i = events.begin; i < events.end; ++i) {
-    choose_all(groups_, shared, *events.events->entries[i].event, next);
-    if (i > begin && next != chosen) {
-      offer(begin, i);
-      begin = i;
-    }
-    chosen.swap(next);
+  std::vector<std::vector<std::uint32_t>> chosen;
+  for (const auto group : shared) {
+    auto& of_group = chosen.emplace_back(events.size());
+    for (std::uint32_t i = 0; i < events.size(); ++i)
+      of_group[i] = groups_.choose(group, *events.events->entries[events.begin + i].event);
   }
-  offer(begin, events.end);
+  const bool together = shared.size() > 1 || !theirs.empty();
+  for (const auto& of_group : chosen)
+    for (const auto& [member, part] : shares_of(events, of_group)) {
+      if (!subscriber_index::is_remote(member)) {
+        slots_[member]->owed->offer(part.events, part.begin, part.end, now, out);
+        touch(member);
+      } else if (!together) {
+        peers_.offer(part, {&member, 1}, now, out);
+      }
+    }
+  if (together)
+    offer_together(peers_, events, chosen, theirs, now, out);
 }
 
 /// Nobody is told that they were routed: to their publisher nothing has changed.
