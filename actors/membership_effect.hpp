@@ -20,6 +20,7 @@ struct peer_identity {
   std::string name;
   std::string cluster;
   std::string address; ///< where it says that it can be dialled
+  friend bool operator==(const peer_identity&, const peer_identity&) = default;
 };
 
 /// What is to become of a connection whose hello was this. All but `accepted` mean: say why, close.

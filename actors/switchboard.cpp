@@ -41,7 +41,8 @@ void switchboard::follow(edupulse::membership::effects&& asked, time_point now, 
     if (auto* what = std::get_if<from::send>(&one)) {
       send(*what, now, out);
     } else if (auto* to = std::get_if<from::dial>(&one)) {
-      start_dial({to->address, to->node, 0}, out);
+      if (!to->node.is_nil() || !met_already(to->address, now, out))
+        start_dial({to->address, to->node, 0}, out);
     } else if (auto* news = std::get_if<from::changed>(&one)) {
       follow_change(*news, now, out);
       out.emplace_back(std::move(*news));
@@ -104,12 +105,33 @@ void switchboard::send(const membership_effects::send& what, time_point now, eff
 
 // -- dialling -----------------------------------------------------------------------------
 
+/// A seed that is connected need not be dialled to be met: a second session would end the first.
+bool switchboard::met_already(const std::string& address, time_point now, effects& out) {
+  const auto at = std::find_if(peers_.begin(), peers_.end(), [&](const auto& one) {
+    return one.second.session && one.second.session->who.address == address;
+  });
+  if (at == peers_.end())
+    return false;
+  edupulse::membership::effects asked;
+  members_.on_hello(peer_identity(at->second.session->who), address, now, asked);
+  follow(std::move(asked), now, out);
+  return true;
+}
+
+/// Somebody at this address is being dialled, or has not answered this node's hello yet.
+bool switchboard::is_under_way(const std::string& address) const {
+  return std::any_of(dials_.begin(), dials_.end(),
+                     [&](const auto& one) {
+                       return one.second.address == address && one.second.session == 0;
+                     }) ||
+         std::any_of(connections_.begin(), connections_.end(), [&](const auto& one) {
+           return one.second.dialed && !one.second.bulk && one.second.now != phase::open &&
+                  one.second.address == address;
+         });
+}
+
 bool switchboard::start_dial(dialing what, effects& out) {
-  const bool under_way =
-      what.session == 0 && std::any_of(dials_.begin(), dials_.end(), [&](const auto& one) {
-        return one.second.address == what.address && one.second.session == 0;
-      });
-  if (under_way || dials_.size() >= how_.dials)
+  if (dials_.size() >= how_.dials || (what.session == 0 && is_under_way(what.address)))
     return false;
   const auto ticket = next_ticket_++;
   ++counts_.dials;
@@ -184,14 +206,15 @@ void switchboard::dial_ended(node_id to, std::uint64_t ticket, std::uint64_t ses
 
 void switchboard::on_accepted(connection_id which, std::string from, time_point now, effects& out) {
   ++counts_.accepted;
-  auto& of_address = strangers_by_address_[from];
-  if (strangers_ >= how_.strangers || of_address >= how_.strangers_of_address) {
+  const auto others = strangers_by_address_.find(from);
+  if (strangers_ >= how_.strangers ||
+      (others != strangers_by_address_.end() && others->second >= how_.strangers_of_address)) {
     ++counts_.strangers_refused;
     out.emplace_back(asks::close{which, "too many that do not say who they are"});
     return;
   }
   ++strangers_;
-  ++of_address;
+  ++strangers_by_address_[from];
   auto& one = connections_[which];
   one.address = std::move(from);
   one.deadline = now + how_.greet_within;

@@ -92,6 +92,7 @@ public:
   const counts& counted() const noexcept { return counts_; }
   std::size_t connections() const noexcept { return connections_.size(); }
   std::size_t strangers() const noexcept { return strangers_; }
+  std::size_t addresses_of_strangers() const noexcept { return strangers_by_address_.size(); }
   void check() const;
 
 private:
@@ -147,6 +148,8 @@ private:
   bool on_bulk_hello(connection_id which, const hello_message& what, time_point now, effects& out);
   void on_refusal(connection_id which, const refusal_message& what, time_point now, effects& out);
   std::optional<refusal_message> judge(const connection& from, const hello_message& what) const;
+  std::optional<refusal_message> judge_claim(const hello_message& what) const;
+  bool met_itself(connection_id which, const hello_message& what, time_point now, effects& out);
   bool survives(const peer& old, const peer_identity& who, bool new_dialed, time_point now) const;
   void adopt(connection_id which, hello_message&& what, const peer_identity& who, time_point now,
              effects& out);
@@ -158,6 +161,8 @@ private:
   void dial_ended(node_id to, std::uint64_t ticket, std::uint64_t session, std::string_view why,
                   time_point now, effects& out);
   void give_up_on(node_id who, std::string_view why, time_point now, effects& out);
+  bool met_already(const std::string& address, time_point now, effects& out);
+  bool is_under_way(const std::string& address) const;
   bool start_dial(dialing what, effects& out);
   void want_sessions(time_point now, effects& out);
   void try_later(peer& one, time_point now);

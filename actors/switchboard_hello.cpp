@@ -1,6 +1,7 @@
 // The hello of a connection: who is there, may it in, and which session is it part of.
 
 #include "actors/switchboard.hpp"
+#include <algorithm>
 
 namespace edupulse {
 
@@ -108,6 +109,9 @@ std::optional<refusal_message> switchboard::judge(const connection& from,
   if (from.certificate && *from.certificate != std::pair(what.cluster, what.name))
     return refusal_message{refusal_reason::name,
                            "the certificate is not that of a node named " + quote(what.name)};
+  if (from.certificate)
+    if (auto no = judge_claim(what))
+      return no;
   for (const auto& [name, value] : how_.agreed)
     for (const auto& [theirs, their_value] : what.settings)
       if (name == theirs && value != their_value)
@@ -121,6 +125,39 @@ std::optional<refusal_message> switchboard::judge(const connection& from,
   return std::nullopt;
 }
 
+/// Certificates speak of names. An id belongs to the name under which it was met first, so that no
+/// member can pass for a later start of another one, or of this node.
+std::optional<refusal_message> switchboard::judge_claim(const hello_message& what) const {
+  const auto& table = members_.table();
+  const auto known = table.find(what.node);
+  const bool own = what.node == members_.self().node;
+  if (!own && (known == no_member || !table[known].proved))
+    return std::nullopt;
+  if (what.name == (own ? members_.self().name : table.profile(known).name))
+    return std::nullopt;
+  return refusal_message{refusal_reason::conflict,
+                         "the id of " + quote(what.name) + " is that of a node of another name"};
+}
+
+/// This node has dialled one of its own addresses, and answers. The dialling end learns that here,
+/// by the number of the session, which nobody else has.
+bool switchboard::met_itself(connection_id which, const hello_message& what, time_point now,
+                             effects& out) {
+  const auto other = std::find_if(connections_.begin(), connections_.end(), [&](const auto& one) {
+    return one.second.dialed && one.second.now == phase::greeting &&
+           one.second.session == what.session;
+  });
+  edupulse::membership::effects asked;
+  if (other != connections_.end()) {
+    const auto dialed = other->first;
+    members_.on_hello(identity_of(what), std::string(other->second.address), now, asked);
+    drop(dialed, "it leads back here", now, out);
+  }
+  drop(which, "it comes from here", now, out);
+  follow(std::move(asked), now, out);
+  return false;
+}
+
 bool switchboard::on_control_hello(connection_id which, hello_message&& what, time_point now,
                                    effects& out) {
   const auto who = identity_of(what);
@@ -128,6 +165,8 @@ bool switchboard::on_control_hello(connection_id which, hello_message&& what, ti
   const auto address = dialed ? connections_.at(which).address : std::string();
   edupulse::membership::effects asked;
   const auto verdict = members_.on_hello(who, address, now, asked);
+  if (verdict == hello_verdict::itself && !dialed)
+    return met_itself(which, what, now, out);
   if (verdict == hello_verdict::accepted) {
     const auto old = peers_.find(who.node);
     if (old != peers_.end() && old->second.session && survives(old->second, who, dialed, now)) {
@@ -195,8 +234,7 @@ bool switchboard::on_bulk_hello(connection_id which, const hello_message& what, 
   const auto at = peers_.find(what.node);
   const auto fits = [&](const peer& owner) {
     return owner.session && owner.session->number == what.session && owner.session->bulk == 0 &&
-           owner.session_dialed == one.dialed && owner.session->who.boot_epoch == what.boot_epoch &&
-           owner.session->who.instance == what.instance;
+           owner.session_dialed == one.dialed && owner.session->who == identity_of(what);
   };
   if (at == peers_.end() || !fits(at->second)) {
     refuse(which, {refusal_reason::other, "there is no such session"}, now, out);
