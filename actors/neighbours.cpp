@@ -56,7 +56,9 @@ void neighbours::on_up(router& to, const peer_inputs::session_up& what, time_poi
     to.on_session_lost(one.peer, now, out);
   }
   if (is_new || !to.has_peer(one.peer)) {
-    by_peer_.erase(one.peer);
+    // A number that the router has given up may be another node's by now; a new entry has none.
+    if (const auto was = by_peer_.find(one.peer); was != by_peer_.end() && was->second == &one)
+      by_peer_.erase(was);
     const auto added = to.add_peer(what.who.name, how_, now, out);
     if (!added) {
       by_name_.erase(at);

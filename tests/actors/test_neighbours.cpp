@@ -1,0 +1,64 @@
+// Which peer of the router a session belongs to.
+
+#include "actors/neighbours.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/events.hpp"
+
+using namespace edupulse;
+using namespace edupulse::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+peer_inputs::session_up up(std::uint64_t node, std::string name, std::uint64_t session) {
+  return {{make_node_id(1, node), 1, 1, std::move(name), "main", "127.0.0.1:1"}, session};
+}
+
+/// Number of the peer that the first effect of the kind is for.
+std::optional<std::uint32_t> told(const effect_list& out) {
+  for (const auto& one : out)
+    if (const auto* to = std::get_if<effects::to_peer>(&one))
+      return to->peer;
+  return std::nullopt;
+}
+
+} // namespace
+
+TEST_CASE("each peer is written to through its own session, however many there are") {
+  router core({.node_name = "self"});
+  neighbours all;
+  const auto now = time_point(1h);
+  std::map<std::uint64_t, std::uint32_t> peer_of_session;
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    effect_list out;
+    all.apply(core, up(i, "node-" + std::to_string(i), 100 + i), now, out);
+    REQUIRE(told(out)); // the beginning of a session is told to the other side
+    peer_of_session[100 + i] = *told(out);
+  }
+  for (const auto& [session, peer] : peer_of_session)
+    CHECK(all.session_of(peer) == session);
+  effect_list out;
+  all.apply(core, peer_inputs::session_lost{102}, now, out);
+  CHECK_FALSE(all.session_of(peer_of_session[102]));
+  CHECK(all.session_of(peer_of_session[101]) == 101);
+  CHECK(all.session_of(peer_of_session[103]) == 103);
+}
+
+TEST_CASE("a node that was given up and comes back does not take the session of another one") {
+  router core({.node_name = "self"});
+  neighbours all;
+  const auto now = time_point(1h);
+  effect_list out;
+  all.apply(core, up(1, "a", 101), now, out);
+  const auto peer_a = told(out).value();
+  all.apply(core, peer_inputs::session_lost{101}, now, out);
+  all.apply(core, peer_inputs::gone{"a", true}, now, out);
+  out.clear();
+  all.apply(core, up(2, "b", 102), now, out);
+  const auto peer_b = told(out).value();
+  out.clear();
+  all.apply(core, up(1, "a", 103), now, out);
+  CHECK(all.session_of(peer_b) == 102);
+  CHECK(all.session_of(told(out).value()) == 103);
+  CHECK((told(out) == peer_a || !all.session_of(peer_a)));
+}
