@@ -31,8 +31,12 @@ void desk::on_contents(inbox::contents& what, time_point now) {
     core_.on_completion(done.subscription, done.seq, done.attempt, std::move(done.what), now,
                         effects_);
   }
-  for (auto& said : what.peers)
+  for (auto& said : what.peers) {
+    if (std::holds_alternative<peer_inputs::session_up>(said) ||
+        std::holds_alternative<peer_inputs::session_lost>(said))
+      carry_out(now); // what the peer is told so far belongs to the session before
     neighbours_.apply(core_, std::move(said), now, effects_);
+  }
   carry_out(now);
 }
 
