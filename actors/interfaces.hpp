@@ -2,8 +2,8 @@
 // Every message between the actors of a node, on one page. Actors are untyped; names of actors are
 // written in capitals, so that ROUTER the actor is never confused with the router's core.
 //
-// ROUTER (router_actor, on a thread of its own). Events, reports and completions do not come as
-// messages: they lie in its inbox, and one `wake` announces any number of them.
+// ROUTER (router_actor; on a thread of its own, or beside WIRE). Events, reports and completions do
+// not come as messages: they lie in its inbox, and one `wake` announces any number of them.
 //   wake                          something lies in the inbox, or a deadline has come
 //   errand_ptr                    the node asks for something; runs on the ROUTER's thread
 //   handler_up                    from HANDLER: the user's object is made

@@ -136,7 +136,17 @@ bool link::acks_are_due(time_point now) const {
   return inbound_.has_acks() && now - last_acks_ >= how_.ack_every;
 }
 
+/// Nothing is owed to the peer, on its way to it, or to be told.
+bool link::is_idle() const {
+  if (state_ == state::down)
+    return outbox_.owed() == 0;
+  return outbox_.owed() == 0 && controls_.empty() && frames_sent_ == frames_taken_ &&
+         frames_read_ == frames_told_ && control_seen_ == control_told_;
+}
+
 void link::flush(time_point now, effects& io) {
+  if (next_check_ == time_point::max() && !is_idle())
+    next_check_ = now + check_every;
   if (state_ != state::up)
     return;
   if (acks_are_due(now)) {
@@ -181,8 +191,7 @@ void link::send_controls(effects& io) {
 void link::on_tick(time_point now, effect_list& out, effects& io) {
   if (now >= next_check_) {
     outbox_.on_check(now, out);
-    next_check_ =
-        state_ != state::down || outbox_.owed() > 0 ? now + check_every : time_point::max();
+    next_check_ = is_idle() ? time_point::max() : now + check_every;
     if (state_ != state::down && frames_sent_ > frames_taken_ &&
         now - last_taken_ >= how_.cut_after) {
       io.emplace_back(link_effects::cut{"it has taken nothing for " +

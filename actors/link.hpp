@@ -130,6 +130,7 @@ private:
   void tell_taken(effects& io);
   void confirm(std::uint64_t seen);
   bool acks_are_due(time_point now) const;
+  bool is_idle() const;
 
   settings how_;
   outbox outbox_;

@@ -38,7 +38,7 @@ void neighbours::apply(router& to, peer_input&& what, time_point now, effect_lis
                  },
                  [&](gone& in) {
                    const auto at = by_name_.find(in.name);
-                   if (at != by_name_.end())
+                   if (at != by_name_.end() && owns(at->second, to))
                      to.on_peer_gone(at->second.peer, now, out);
                  },
              },
@@ -47,7 +47,9 @@ void neighbours::apply(router& to, peer_input&& what, time_point now, effect_lis
 
 void neighbours::on_up(router& to, const peer_inputs::session_up& what, time_point now,
                        effect_list& out) {
-  const auto [at, is_new] = by_name_.try_emplace(what.who.name);
+  if (!by_name_.contains(what.who.name))
+    forget_removed(to);
+  const auto at = by_name_.try_emplace(what.who.name).first;
   auto& one = at->second;
   const bool same_start = one.node == what.who.node && one.boot_epoch == what.who.boot_epoch &&
                           one.instance == what.who.instance;
@@ -55,10 +57,7 @@ void neighbours::on_up(router& to, const peer_inputs::session_up& what, time_poi
     by_session_.erase(one.session);
     to.on_session_lost(one.peer, now, out);
   }
-  if (is_new || !to.has_peer(one.peer)) {
-    // A number that the router has given up may be another node's by now; a new entry has none.
-    if (const auto was = by_peer_.find(one.peer); was != by_peer_.end() && was->second == &one)
-      by_peer_.erase(was);
+  if (!owns(one, to)) {
     const auto added = to.add_peer(what.who.name, how_, now, out);
     if (!added) {
       by_name_.erase(at);
@@ -75,6 +74,24 @@ void neighbours::on_up(router& to, const peer_inputs::session_up& what, time_poi
   one.session = what.session;
   by_session_[what.session] = &one;
   to.on_session(one.peer, now, out);
+}
+
+/// A number that the router has given up may be another node's by now; a new entry has none.
+bool neighbours::owns(const entry& one, const router& to) const {
+  const auto at = by_peer_.find(one.peer);
+  return at != by_peer_.end() && at->second == &one && to.has_peer(one.peer);
+}
+
+/// Whom the router has given up on is unknown when it returns.
+void neighbours::forget_removed(const router& to) {
+  std::erase_if(by_name_, [&](const auto& named) {
+    const auto& one = named.second;
+    if (one.session != 0 || owns(one, to))
+      return false;
+    if (const auto at = by_peer_.find(one.peer); at != by_peer_.end() && at->second == &one)
+      by_peer_.erase(at);
+    return true;
+  });
 }
 
 neighbours::entry* neighbours::of_session(std::uint64_t session) {

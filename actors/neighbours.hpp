@@ -31,6 +31,8 @@ private:
 
   void on_up(router& to, const peer_inputs::session_up& what, time_point now, effect_list& out);
   entry* of_session(std::uint64_t session);
+  bool owns(const entry& one, const router& to) const;
+  void forget_removed(const router& to);
 
   link::settings how_;
   std::map<std::string, entry> by_name_;

@@ -60,8 +60,11 @@ void router_state::turn() {
     const bool busy = mail.weight() >= busy_turn;
     desk->on_contents(mail, now);
     settle_later();
-    if (busy)
-      nap();
+    if (!busy)
+      continue;
+    nap();
+    if (setup.shares_thread)
+      break;
   }
   caf_shim::send(caf::actor_cast<caf::actor>(self), wake{});
 }
@@ -102,7 +105,14 @@ void router_state::run(const errand& what) {
   turn();
 }
 
+void router_state::on_up(const handler_up& who) {
+  runtime_thread_mark mark(runtime_role::router);
+  desk->on_handler_up(who.subscription, who.lane, who.generation, setup.host->now());
+  turn();
+}
+
 void router_state::on_down(const caf::down_msg& what) {
+  runtime_thread_mark mark(runtime_role::router);
   const auto at = addresses.find(what.source);
   if (at == addresses.end())
     return;
@@ -252,24 +262,7 @@ void router_state::run_inline(child& who, const batch_ptr& work) {
 // -- behavior ---------------------------------------------------------------------------------
 
 caf::behavior router_behavior(caf::stateful_actor<router_state>* self, router_setup setup) {
-  auto* state = &caf_shim::state_of(self);
-  state->open(std::move(setup));
-  self->set_default_handler(caf::drop);
-  self->set_exit_handler([](caf::exit_msg&) {}); // nobody ends the router but the node
-  self->set_down_handler([=](caf::down_msg& what) { state->on_down(what); });
-  return {
-      [=](wake) { state->turn(); },
-      [=](const errand_ptr& what) { state->run(*what); },
-      [=](const handler_up& who) {
-        state->desk->on_handler_up(who.subscription, who.lane, who.generation,
-                                   state->setup.host->now());
-        state->turn();
-      },
-      [=](const finish& what) {
-        state->finish();
-        what.gone->set_value();
-      },
-  };
+  return router_messages(self, std::move(setup));
 }
 
 } // namespace edupulse

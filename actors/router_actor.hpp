@@ -1,6 +1,8 @@
 #pragma once
-// ROUTER: the shell around the desk. It has a thread of its own, takes what lies in the inbox,
-// starts and watches HANDLERs, and keeps one timer armed for the core's next deadline.
+// ROUTER: the shell around the desk. It takes what lies in the inbox, starts and watches HANDLERs,
+// and keeps one timer armed for the core's next deadline. It has a thread of its own; in a cluster
+// it shares the one of CAF's multiplexer with WIRE, so that an event on its way to another node
+// wakes one thread less at either end.
 
 #include "actors/desk.hpp"
 #include "actors/interfaces.hpp"
@@ -33,15 +35,18 @@ struct router_setup {
   std::shared_ptr<inbox> mail;
   router_host* host = nullptr;
   caf::actor wire{}; ///< null outside of clusters
+  /// With WIRE: between two turns there are sockets to look at.
+  bool shares_thread = false;
 };
 
 struct router_state : router_hands {
   static inline const char* name = "edupulse.router";
 
-  explicit router_state(caf::event_based_actor* actor) : self(actor) {}
+  explicit router_state(caf::scheduled_actor* actor) : self(actor) {}
 
   void open(router_setup setup);
   void turn();
+  void on_up(const handler_up& who);
   void on_down(const caf::down_msg& what);
   void run(const errand& what);
   void finish();
@@ -76,7 +81,7 @@ struct router_state : router_hands {
   bool tick_if_due(time_point now);
   void arm_next();
 
-  caf::event_based_actor* self;
+  caf::scheduled_actor* self;
   router_setup setup;
   std::unique_ptr<edupulse::desk> desk;
   std::map<lane_key, child> children;
@@ -87,6 +92,25 @@ struct router_state : router_hands {
   time_point armed = time_point::max();
 };
 
+/// For any kind of actor.
+template <class Self> caf::behavior router_messages(Self* self, router_setup setup) {
+  auto* state = &caf_shim::state_of(self);
+  state->open(std::move(setup));
+  self->set_default_handler(caf::drop);
+  self->set_exit_handler([](caf::exit_msg&) {}); // nobody ends the router but the node
+  self->set_down_handler([=](caf::down_msg& what) { state->on_down(what); });
+  return {
+      [=](wake) { state->turn(); },
+      [=](const errand_ptr& what) { state->run(*what); },
+      [=](const handler_up& who) { state->on_up(who); },
+      [=](const finish& what) {
+        state->finish();
+        what.gone->set_value();
+      },
+  };
+}
+
+/// On a thread of its own: spawn it detached.
 caf::behavior router_behavior(caf::stateful_actor<router_state>* self, router_setup setup);
 
 } // namespace edupulse

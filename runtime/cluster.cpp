@@ -141,14 +141,29 @@ expected<void> cluster::start(surroundings around) {
   return {};
 }
 
+namespace {
+caf::behavior router_beside_wire(caf::stateful_actor<router_state, caf::io::broker>* self,
+                                 router_setup setup) {
+  return router_messages(self, std::move(setup));
+}
+} // namespace
+
+caf::actor cluster::spawn_router(router_setup setup) {
+  setup.wire = wire_;
+  setup.shares_thread = true;
+  return caf::actor_cast<caf::actor>(
+      around_->system.middleman().spawn_broker(router_beside_wire, std::move(setup)));
+}
+
 // -- asking ---------------------------------------------------------------------------------
 
-/// Runs `f` on the multiplexer's thread and waits for its answer; after the stop, a default one.
+/// Runs `f` on the multiplexer's thread and waits for its answer. After the stop, and on that very
+/// thread (an inline handler, or a sink of the log), a default one.
 template <class F> auto cluster::ask(F f) -> std::invoke_result_t<F, wire_state&> {
   using answer = std::invoke_result_t<F, wire_state&>;
   {
     std::lock_guard guard(mutex_);
-    if (stopped_)
+    if (stopped_ || on_router_thread())
       return answer();
   }
   auto promise = std::make_shared<std::promise<answer>>();
@@ -221,7 +236,17 @@ void cluster::stop() {
 // -- wire_host --------------------------------------------------------------------------------
 
 void cluster::say(bool trouble, std::string_view text) {
-  around_->say(trouble ? log_level::warning : log_level::info, text);
+  std::string line(text);
+  {
+    std::lock_guard guard(mutex_);
+    if (!says_.allow(now())) {
+      ++unsaid_;
+      return;
+    }
+    if (const auto unsaid = std::exchange(unsaid_, 0); unsaid > 0)
+      line += " (and " + std::to_string(unsaid) + " lines before this one were left out)";
+  }
+  around_->say(trouble ? log_level::warning : log_level::info, line);
 }
 
 void cluster::member_changed(const membership_effects::changed& what) { around_->changed(what); }

@@ -2,6 +2,8 @@
 // A node's part in a cluster, as the node sees it: opens the wire by the options, asks it things,
 // and is told what it has to say.
 
+#include "actors/rate_limit.hpp"
+#include "actors/router_actor.hpp"
 #include "runtime/alarm.hpp"
 #include "runtime/identity.hpp"
 #include "runtime/wire/wire_actor.hpp"
@@ -40,7 +42,7 @@ public:
   /// Errors: `invalid_option` for an actor system without the I/O middleman; `malformed` for a name
   /// or address that cannot travel.
   expected<void> start(surroundings around);
-  const caf::actor& wire() const noexcept { return wire_; }
+  caf::actor spawn_router(router_setup setup);
 
   // -- any thread but the multiplexer's ---------------------------------------------------
   std::vector<member> members();
@@ -76,6 +78,8 @@ private:
   std::mutex mutex_; ///< guards what follows
   std::condition_variable changed_;
   bool left_ = false;
+  rate_limit says_{20}; ///< strangers can cause lines
+  std::uint64_t unsaid_ = 0;
   bool stopped_ = false;
 };
 

@@ -88,8 +88,9 @@ expected<void> node_impl::open(caf::actor_system* given) {
                               options_.cluster.unreachable_after};
   if (auto good = start_cluster(); !good)
     return good;
-  router_ = system_->spawn<caf::detached>(
-      router_behavior, router_setup{core, mail_, this, cluster_ ? cluster_->wire() : caf::actor()});
+  router_ = cluster_
+                ? cluster_->spawn_router({core, mail_, this})
+                : system_->spawn<caf::detached>(router_behavior, router_setup{core, mail_, this});
   bell_->set(router_);
   caf_shim::leave_system(); // the node may be stopped on another thread than this
   ask([this](desk& at) {

@@ -1,4 +1,5 @@
 #include "runtime/wire/wire_actor.hpp"
+#include "actors/runner.hpp"
 #include <sys/socket.h>
 
 namespace edupulse {
@@ -47,6 +48,7 @@ void wire_state::settle() {
 }
 
 void wire_state::wake() {
+  runtime_thread_mark mark(runtime_role::router); // callbacks must not wait for this thread
   const auto now = setup->host->now();
   armed = time_point::max();
   for (auto& [handle, one] : connections)
@@ -62,6 +64,7 @@ void wire_state::wake() {
 
 /// In order, until none is left: what is asked for may ask for more.
 void wire_state::carry_out() {
+  runtime_thread_mark mark(runtime_role::router); // callbacks must not wait for this thread
   for (std::size_t at = 0; at < effects.size(); ++at) {
     auto what = std::move(effects[at]); // the list may grow, and move
     perform(what);
@@ -172,6 +175,7 @@ void wire_state::write(connection& to, std::span<const char> bytes) {
 }
 
 void wire_state::on_data(const caf::io::new_data_msg& what) {
+  runtime_thread_mark mark(runtime_role::router); // callbacks must not wait for this thread
   auto* from = find(what.handle);
   if (from == nullptr || from->closing)
     return;

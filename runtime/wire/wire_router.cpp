@@ -59,7 +59,8 @@ void wire_state::read_again(std::uint64_t session) {
 void wire_state::write_all(const wire_orders& what) {
   for (const auto& one : *what)
     write_one(one);
-  settle();
+  if (!effects.empty())
+    settle();
 }
 
 void wire_state::write_one(const wire_order& order) {
