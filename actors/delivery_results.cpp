@@ -128,11 +128,12 @@ void delivery::conclude_range(const batch& work, std::uint32_t from, std::uint32
       row_of(*entry.event, received);
     ++last_row_->handled;
     bytes += entry.footprint;
-    if (seat_ != nullptr && !received)
-      seat_->concluded(*entry.event);
     if (entry.special && entry.event->tracked_by() != nullptr)
       out.emplace_back(effects::settle{entry.event, how_.index, fate::handled});
   }
+  if (seat_ != nullptr && !received)
+    for (auto i = from; i < to; ++i)
+      seat_->concluded(*entries[i].event);
   owed_.take(to - from, bytes);
   if (received)
     tell_origin(first, first + (to - from), fate::handled, {}, out);

@@ -288,6 +288,7 @@ void destination::conclude_part(std::uint64_t from, std::uint64_t to, fate how, 
       std::upper_bound(sent_.begin(), sent_.end(), from,
                        [](std::uint64_t dseq, const slice& one) { return dseq < one.first_seq; }));
   std::size_t bytes = 0;
+  auto* const seat = seat_;
   for (auto dseq = from; dseq < to; ++dseq) {
     if (dseq == part->first_seq + part->size())
       ++part;
@@ -296,8 +297,8 @@ void destination::conclude_part(std::uint64_t from, std::uint64_t to, fate how, 
       row_of(*entry.event);
     last_row_->count(how, why);
     bytes += entry.footprint;
-    if (seat_ != nullptr)
-      seat_->concluded(*entry.event);
+    if (seat != nullptr)
+      seat->concluded(*entry.event);
     if (entry.special && entry.event->tracked_by() != nullptr)
       out.emplace_back(effects::settle{entry.event, how_.index, how});
   }

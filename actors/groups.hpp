@@ -114,6 +114,7 @@ public:
     std::uint32_t group = 0;
     std::vector<envelope_ptr> events; ///< in order; each to be given to `choose`
   };
+  bool has_legacy() const noexcept { return !heirs_.empty(); }
   std::optional<legacy> next_legacy(effect_list& out);
   /// The node stops: what is kept for nobody is dropped, and so is what parts from now on.
   void stop(effect_list& out);

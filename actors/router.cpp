@@ -24,7 +24,8 @@ void router::finish_turn(time_point now, effect_list& out) {
   if (!starts_.empty())
     start_waiting(out);
   flush_peers(now, out);
-  share_out(now, out);
+  if (groups_.has_legacy())
+    share_out(now, out);
   for (std::size_t i = 0; i < touched_.size(); ++i) {
     const auto which = touched_[i];
     auto* what = live(which);
