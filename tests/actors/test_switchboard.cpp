@@ -333,3 +333,28 @@ TEST_CASE(
   at.wait(60s);
   CHECK(at.dials.size() == 1); // nor is it tried again
 }
+
+TEST_CASE("G60: of two sessions that crossed, the one that the smaller id has dialled is left") {
+  // This node is node 1: 0 is smaller, 2 is larger. The other's session comes first, or ours does.
+  for (const std::uint64_t other : {0, 2})
+    for (const bool ours_first : {false, true}) {
+      INFO("peer " << other << (ours_first ? ", ours first" : ", theirs first"));
+      one_switchboard at;
+      at.seek("elsewhere:1");
+      const auto dialed = at.connected();
+      const auto number = at.hello_to(dialed).session;
+      const auto accepted = [&] {
+        const auto which = at.accept();
+        at.says(which, one_switchboard::hello_of(peer(other), number + 1, false));
+        return which;
+      };
+      connection_id theirs = ours_first ? 0 : accepted();
+      at.says(dialed, one_switchboard::hello_of(peer(other), number, false));
+      if (ours_first)
+        theirs = accepted();
+      const bool ours_is_left = other == 2;
+      CHECK(at.is_closed(theirs) == ours_is_left);
+      CHECK(at.is_closed(dialed) != ours_is_left);
+      CHECK(at.core.counted().duplicates == (ours_first == ours_is_left ? 1 : 0));
+    }
+}
