@@ -23,6 +23,13 @@ struct spread {
 };
 spread spread_of(std::vector<double> values);
 
+/// What a peer did in the same run.
+struct peer_figures {
+  std::string name;
+  spread value;
+  spread ratio; ///< of ours to it
+};
+
 /// Prints a line for people, and one JSON object a line to the file of `--json`.
 class report {
 public:
@@ -31,6 +38,9 @@ public:
   /// `better`: "more" or "less"; `goal` 0 for none.
   void value(const std::string& name, const std::string& unit, const spread& what, double goal = 0,
              const std::string& note = {});
+  /// Ours beside the peers'. `asked`: of the ratio to the first of them; 0 for nothing.
+  void compared(const std::string& name, const std::string& unit, const spread& ours,
+                const std::vector<peer_figures>& peers, double asked, const std::string& note = {});
 
 private:
   std::FILE* file_ = nullptr;
@@ -47,6 +57,11 @@ void memory(report& to);
 void slow_neighbour(report& to, bool quick);
 void tls(report& to, bool quick);
 void membership(report& to, bool quick);
+void remote(report& to, const std::function<bool(const char*)>& wanted, bool quick);
+void cluster_idle(report& to, bool quick);
+void cluster_form(report& to, bool quick);
+/// The body of a child process.
+int play_role(const std::string& name, const std::vector<std::string>& args);
 /// The body of the child process of `memory`; prints its figures.
 int memory_child();
 

@@ -54,6 +54,34 @@ void report::value(const std::string& name, const std::string& unit, const sprea
   std::fflush(file_);
 }
 
+void report::compared(const std::string& name, const std::string& unit, const spread& ours,
+                      const std::vector<peer_figures>& peers, double asked,
+                      const std::string& note) {
+  std::printf("%-26s %14.3f %-14s min %.3f max %.3f%s%s\n", name.c_str(), ours.median, unit.c_str(),
+              ours.min, ours.max, note.empty() ? "" : "  ", note.c_str());
+  for (std::size_t i = 0; i < peers.size(); ++i) {
+    std::printf("  %-24s %14.3f %-14s min %.3f max %.3f  ratio %.3f min %.3f max %.3f",
+                peers[i].name.c_str(), peers[i].value.median, unit.c_str(), peers[i].value.min,
+                peers[i].value.max, peers[i].ratio.median, peers[i].ratio.min, peers[i].ratio.max);
+    std::printf(i == 0 && asked > 0 ? "  asked %.3g\n" : "\n", asked);
+  }
+  std::fflush(stdout);
+  if (file_ == nullptr)
+    return;
+  std::fprintf(file_, "{\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"min\":%.6g,\"max\":%.6g",
+               name.c_str(), ours.median, unit.c_str(), ours.min, ours.max);
+  if (!peers.empty())
+    std::fprintf(file_, ",\"ratio\":%.6g,\"asked_ratio\":%.6g", peers[0].ratio.median, asked);
+  std::fprintf(file_, ",\"peers\":[");
+  for (std::size_t i = 0; i < peers.size(); ++i)
+    std::fprintf(file_,
+                 "%s{\"name\":\"%s\",\"value\":%.6g,\"min\":%.6g,\"max\":%.6g,\"ratio\":%.6g}",
+                 i == 0 ? "" : ",", peers[i].name.c_str(), peers[i].value.median,
+                 peers[i].value.min, peers[i].value.max, peers[i].ratio.median);
+  std::fprintf(file_, "],\"note\":\"%s\"}\n", note.c_str());
+  std::fflush(file_);
+}
+
 } // namespace bench
 
 int main(int argc, char* argv[]) {
@@ -63,7 +91,8 @@ int main(int argc, char* argv[]) {
   bool quick = false;
   app.add_option("--json", json, "one JSON object a line into this file");
   app.add_option("--only", only,
-                 "throughput, latency, startup, memory, slow_neighbour, tls or membership");
+                 "throughput, latency, startup, memory, slow_neighbour, tls, membership, remote, "
+                 "cluster, or one row of these two: remote.latency_5k");
   app.add_flag("--quick", quick, "a tenth of the events: to see that it runs");
   std::string one;
   std::size_t handlers = 1;
@@ -71,6 +100,10 @@ int main(int argc, char* argv[]) {
   app.add_option("--run", one, "one run of `baseline` or `edupulse`, for a profiler");
   app.add_option("--handlers", handlers, "with --run");
   app.add_option("--events", events, "with --run");
+  std::string role;
+  std::vector<std::string> args;
+  app.add_option("--child", role, "for this program itself: a process of a benchmark");
+  app.add_option("--arg", args, "with --child")->allow_extra_args(false);
   CLI11_PARSE(app, argc, argv);
   if (one == "memory_child")
     return bench::memory_child();
@@ -80,8 +113,13 @@ int main(int argc, char* argv[]) {
     std::printf("%s: %.0f events/s\n", one.c_str(), rate);
     return 0;
   }
+  if (!role.empty())
+    return bench::play_role(role, args);
   bench::report to(json);
   const auto wanted = [&](const char* name) { return only.empty() || only == name; };
+  const auto in_group = [&](const std::string& group, const std::string& name) {
+    return wanted(group.c_str()) || only == name;
+  };
   if (wanted("throughput"))
     bench::throughput(to, quick);
   if (wanted("latency"))
@@ -96,5 +134,11 @@ int main(int argc, char* argv[]) {
     bench::tls(to, quick);
   if (wanted("membership"))
     bench::membership(to, quick);
+  bench::remote(
+      to, [&](const char* name) { return in_group("remote", name); }, quick);
+  if (in_group("cluster", "cluster.idle"))
+    bench::cluster_idle(to, quick);
+  if (in_group("cluster", "cluster.form_16"))
+    bench::cluster_form(to, quick);
   return 0;
 }
