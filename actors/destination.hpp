@@ -20,7 +20,6 @@
 #include "actors/groups.hpp"
 #include "actors/ledger.hpp"
 #include <deque>
-#include <functional>
 #include <map>
 #include <string>
 
@@ -88,9 +87,6 @@ public:
   void rebind(std::uint32_t remote, std::size_t window_events, std::size_t window_bytes) noexcept;
   /// Nothing is owed any more; all that was is dropped for `why`, and what is offered later too.
   void remove(drop_reason why, effect_list& out);
-  /// The peer does not come back. What is owed becomes dead letters that `write` makes, or is
-  /// dropped as `unreachable` when it was `best_effort`. Only of a destination that is behind.
-  void give_up(const std::function<dead_letter(const envelope&)>& write, effect_list& out);
   /// What it is owed is somebody else's from now on: all that is not concluded, in order, and no
   /// longer on its books. Only of a destination that is behind.
   std::vector<envelope_ptr> hand_over(effect_list& out);

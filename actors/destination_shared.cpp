@@ -1,5 +1,4 @@
-// The end of a destination: what it is owed goes to the other members of its group, or into the
-// dead letters.
+// A destination that is a member of a group, at its end. See groups.hpp.
 
 #include "actors/destination.hpp"
 #include <utility>
@@ -26,24 +25,6 @@ std::vector<envelope_ptr> destination::hand_over(effect_list& out) {
         give(event);
     }
   return all;
-}
-
-void destination::give_up(const std::function<dead_letter(const envelope&)>& write,
-                          effect_list& out) {
-  restart(); // all that is left waits now
-  for (const auto& part : std::exchange(waiting_, {}))
-    for (auto at = part.begin; at < part.end; ++at) {
-      const auto& event = *part.events->entries[at].event;
-      if (event.level() == delivery_level::best_effort) {
-        lose(event, drop_reason::unreachable, out);
-        continue;
-      }
-      ++row_of(event).dead;
-      owed_.take(1, event.footprint());
-      out.emplace_back(effects::bury{how_.index, write(event)});
-      if (event.tracked_by() != nullptr)
-        out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, fate::dead});
-    }
 }
 
 } // namespace edupulse

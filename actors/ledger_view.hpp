@@ -22,9 +22,8 @@ enum class drop_reason : std::uint8_t {
   stopped,          ///< it was waiting when the node stopped
   discarded,        ///< a dead letter that was thrown away, or pushed out by newer ones
   reassigned,       ///< not lost: another member of its group is owed it, and counts it anew
-  unreachable,      ///< `best_effort`, and its node was away for too long
 };
-inline constexpr std::size_t drop_reasons = 10;
+inline constexpr std::size_t drop_reasons = 9;
 
 std::string_view to_string(drop_reason why) noexcept;
 

@@ -47,14 +47,6 @@ std::vector<envelope_ptr> outbox::hand_over(std::uint32_t index, effect_list& ou
   return which->hand_over(out);
 }
 
-void outbox::give_up(std::uint32_t index, const std::function<dead_letter(const envelope&)>& write,
-                     effect_list& out) {
-  if (auto* which = find(index)) {
-    let_fall_behind(*which);
-    which->give_up(write, out);
-  }
-}
-
 destination* outbox::find(std::uint32_t index) {
   const auto at = by_index_.find(index);
   return at == by_index_.end() ? nullptr : at->second;

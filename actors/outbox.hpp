@@ -42,9 +42,6 @@ public:
   void close(std::uint32_t index, drop_reason why, effect_list& out);
   /// As `destination::hand_over`. Close it next.
   std::vector<envelope_ptr> hand_over(std::uint32_t index, effect_list& out);
-  /// As `destination::give_up`. Close it next.
-  void give_up(std::uint32_t index, const std::function<dead_letter(const envelope&)>& write,
-               effect_list& out);
   destination* find(std::uint32_t index);
   destination* find_remote(std::uint32_t remote);
 

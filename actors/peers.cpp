@@ -36,61 +36,14 @@ void peers::restart(std::uint32_t id, const std::vector<announced_subscription>&
   carry(one, ours, {});
 }
 
-void peers::on_absent(std::uint32_t id, time_point until) {
-  const auto at = peers_.find(id);
-  if (at == peers_.end())
-    return;
-  auto& one = at->second;
-  if (one.absent_until) {
-    one.absent_until = std::min(*one.absent_until, until);
-    return;
-  }
-  one.absent_until = until;
-  for_each_known(one, [&](const entry::known& what) {
-    if (shared_.is_member(what.index))
-      shared_.leave(what.index);
-    else
-      table_.remove(what.index);
-  });
-}
-
-void peers::return_from_absence(entry& one) {
-  if (!std::exchange(one.absent_until, std::nullopt))
-    return;
-  for_each_known(one, [&](const entry::known& what) {
-    if (shared_.is_member(what.index))
-      shared_.stay(what.index);
-    else if (!filter(what.index).of_runtime())
-      table_.add(what.index, filter(what.index));
-  });
-}
-
-std::vector<std::uint32_t> peers::overdue(time_point now) const {
-  std::vector<std::uint32_t> all;
-  for (const auto& [id, one] : peers_)
-    if (one.absent_until && *one.absent_until <= now)
-      all.push_back(id);
-  return all;
-}
-
-void peers::give_up(std::uint32_t id, const letter_writer& write, effect_list& out) {
-  const auto at = peers_.find(id);
-  if (at == peers_.end())
-    return;
-  auto& owed = at->second.to->owed();
-  for_each_known(at->second, [&](const entry::known& what) {
-    if (!shared_.is_member(what.index))
-      owed.give_up(
-          what.index, [&](const envelope& event) { return write(event, what.name); }, out);
-  });
-  remove(id, drop_reason::unreachable, out);
-}
-
 void peers::remove(std::uint32_t id, drop_reason why, effect_list& out) {
   const auto at = peers_.find(id);
   if (at == peers_.end())
     return;
-  for_each_known(at->second, [&](const entry::known& what) { forget(at->second, what, why, out); });
+  for (const auto& [number, what] : at->second.known_by_number)
+    forget(at->second, what, why, out);
+  for (const auto& [name, what] : at->second.orphans)
+    forget(at->second, what, why, out);
   touched_.erase(id);
   peers_.erase(at);
 }
@@ -241,7 +194,6 @@ void peers::acknowledge(const edupulse::effects::acknowledge& what) {
 
 void peers::on_session(std::uint32_t id, time_point now) {
   auto& one = peers_.at(id);
-  return_from_absence(one);
   one.to->on_session(now, one.io);
   touched_.insert(id);
 }
@@ -310,9 +262,8 @@ peers::effects peers::flush(time_point now) {
 std::optional<time_point> peers::next_deadline() const {
   std::optional<time_point> next;
   for (const auto& [id, one] : peers_)
-    for (const auto due : {one.to->next_deadline(), one.absent_until})
-      if (due && (!next || *due < *next))
-        next = due;
+    if (const auto due = one.to->next_deadline(); due && (!next || *due < *next))
+      next = due;
   return next;
 }
 

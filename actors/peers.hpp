@@ -8,10 +8,8 @@
 #include "actors/link.hpp"
 #include "actors/subscriptions.hpp"
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -61,16 +59,6 @@ public:
   /// The node has started anew. What its subscriptions were owed waits for those of the same names;
   /// what its first announcement does not name is dropped.
   void restart(std::uint32_t peer, const std::vector<announced_subscription>& ours);
-  /// It is believed to be gone: its subscriptions are owed nothing new, and what they are owed is
-  /// kept until `until`. A session before that ends the absence.
-  void on_absent(std::uint32_t peer, time_point until);
-  /// Peers whose time is up.
-  std::vector<std::uint32_t> overdue(time_point now) const;
-  const std::string& node_name(std::uint32_t peer) const { return peers_.at(peer).name; }
-  /// What it was owed goes to others of the same group, or becomes dead letters that `write` makes
-  /// of an event for the subscription of that name. Then it is removed.
-  using letter_writer = std::function<dead_letter(const envelope&, const std::string&)>;
-  void give_up(std::uint32_t peer, const letter_writer& write, effect_list& out);
   bool has(std::uint32_t peer) const { return peers_.contains(peer); }
   /// Everything it was owed is dropped for `why`, and counted.
   void remove(std::uint32_t peer, drop_reason why, effect_list& out);
@@ -129,17 +117,8 @@ private:
     std::map<std::uint32_t, known> known_by_number; ///< the peer's number
     std::map<std::string, known> orphans;           ///< of its earlier start, by name
     link::effects io;
-    std::optional<time_point> absent_until;
   };
 
-  /// `f(subscription)` for all of the peer's, those of its earlier start too.
-  template <class F> static void for_each_known(const entry& of, F f) {
-    for (const auto& [number, what] : of.known_by_number)
-      f(what);
-    for (const auto& [name, what] : of.orphans)
-      f(what);
-  }
-  void return_from_absence(entry& one);
   void carry(entry& to, std::vector<announced_subscription> added,
              std::vector<std::uint32_t> removed);
   expected<void> on_interest(std::uint32_t id, entry& from, std::span<const std::byte> bytes,

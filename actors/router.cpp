@@ -136,7 +136,6 @@ void router::on_wake(time_point now, effect_list& out) {
     supervision_.on_wake(now, asked);
   follow(std::move(asked), now, out);
   peers_.on_tick(now, out);
-  give_up_on_peers(now, out);
   finish_turn(now, out);
 }
 

@@ -41,8 +41,6 @@ public:
     std::uint64_t seed = 1;
     std::int64_t wall_offset_ms = 0; ///< Unix milliseconds at `time_point{}`
     stuck_calls::limits stuck{};
-    /// What a member that is gone was owed is kept so long.
-    duration unreachable_after = std::chrono::seconds(60);
   };
   explicit router(settings how);
   // -- events -----------------------------------------------------------------------
@@ -81,8 +79,6 @@ public:
   /// A peer is owed more than its wire has taken.
   bool waits_for_wire() const { return peers_.waits_for_wire(); }
   bool has_peer(std::uint32_t peer) const { return peers_.has(peer); }
-  /// Membership believes it dead, or it has left. A session resumes what was.
-  void on_peer_gone(std::uint32_t peer, time_point now, effect_list& out);
   void remove_peer(std::uint32_t peer, drop_reason why, time_point now, effect_list& out);
   void on_session(std::uint32_t peer, time_point now, effect_list& out);
   void on_session_lost(std::uint32_t peer, time_point now, effect_list& out);
@@ -178,7 +174,6 @@ private:
   void finish_removal(std::uint32_t which, effect_list& out);
   std::vector<announced_subscription> announcements() const;
   announced_subscription announcement(std::uint32_t which) const;
-  void give_up_on_peers(time_point now, effect_list& out);
   void cut_unless(std::uint32_t peer, const expected<void>& good, time_point now, effect_list& out);
   void tell(std::uint32_t peer, link_effect&& what, effect_list& out);
   void flush_peers(time_point now, effect_list& out);

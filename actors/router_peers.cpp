@@ -21,30 +21,6 @@ void router::remove_peer(std::uint32_t peer, drop_reason why, time_point now, ef
   finish_turn(now, out);
 }
 
-void router::on_peer_gone(std::uint32_t peer, time_point now, effect_list& out) {
-  peers_.on_absent(peer, now + how_.unreachable_after);
-  finish_turn(now, out);
-}
-
-void router::give_up_on_peers(time_point now, effect_list& out) {
-  for (const auto peer : peers_.overdue(now)) {
-    const auto reason = "unreachable: node '" + peers_.node_name(peer) + "' was away for " +
-                        std::to_string(how_.unreachable_after.count() / 1'000'000'000) + " s";
-    peers_.give_up(
-        peer,
-        [&](const envelope& event, const std::string& subscription) {
-          dead_letter letter;
-          letter.event = envelope_ptr::share(event);
-          letter.subscription = subscription;
-          letter.node = how_.node_name;
-          letter.reason = reason;
-          letter.died_ms = how_.wall_offset_ms + now.time_since_epoch().count() / 1'000'000;
-          return letter;
-        },
-        out);
-  }
-}
-
 /// Also those that are ending: their last conclusions are still to come.
 std::vector<announced_subscription> router::announcements() const {
   std::vector<announced_subscription> all;
