@@ -5,19 +5,6 @@
 
 namespace edupulse {
 
-namespace {
-
-/// Appends entry `at` to the last part, when it is the next one there, or as a part of its own.
-void append(std::deque<slice>& to, const chunk_ptr& events, std::uint32_t at) {
-  auto* last = to.empty() ? nullptr : &to.back();
-  if (last != nullptr && last->events == events && last->end == at)
-    ++last->end;
-  else
-    to.push_back({events, at, at + 1, 0});
-}
-
-} // namespace
-
 destination::destination(settings how, ledger& book, time_point now)
     : how_(std::move(how)), book_(book), owed_(how_.overload, now) {}
 
@@ -30,7 +17,7 @@ ledger::row& destination::row_of(const envelope& event) {
 }
 
 void destination::update_gate(effect_list& out) {
-  if (const auto closed = owed_.update_gate(removed_))
+  if (const auto closed = owed_.update_gate(removed_ || away_))
     out.emplace_back(effects::gate{how_.index, *closed});
 }
 
@@ -50,7 +37,7 @@ bool destination::offer(const slice& what, std::size_t bytes, time_point now, ef
       continue;
     owed_.add(1, entry.footprint);
     if (admit(*entry.event, out))
-      append(waiting_, what.events, i);
+      append_to(waiting_, what.events, i);
   }
   if (all)
     owed_.add(what.size(), bytes);
@@ -133,8 +120,8 @@ void destination::lose(const envelope& event, drop_reason why, effect_list& out)
   owed_.take(1, event.footprint());
   if (seat_ != nullptr)
     seat_->concluded(event);
-  if (event.tracked_by() != nullptr)
-    out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, fate::dropped});
+  if (event.tracked_by() != nullptr || !letters_.empty())
+    settle(envelope_ptr::share(event), fate::dropped, out);
 }
 
 void destination::fall_behind(std::deque<slice>&& unsent) {
@@ -299,8 +286,8 @@ void destination::conclude_part(std::uint64_t from, std::uint64_t to, fate how, 
     bytes += entry.footprint;
     if (seat != nullptr)
       seat->concluded(*entry.event);
-    if (entry.special && entry.event->tracked_by() != nullptr)
-      out.emplace_back(effects::settle{entry.event, how_.index, how});
+    if ((entry.special && entry.event->tracked_by() != nullptr) || !letters_.empty())
+      settle(entry.event, how, out);
   }
   in_flight_events_ -= to - from;
   in_flight_bytes_ -= bytes;
@@ -333,41 +320,6 @@ expected<void> destination::resume(std::uint64_t next) {
                                     " and " + std::to_string(next_dseq_));
   resend_at_ = next;
   return {};
-}
-
-void destination::restart() {
-  parts again;
-  for (const auto& part : sent_)
-    for (auto i = part.begin; i < part.end; ++i) {
-      const auto dseq = part.first_seq + i - part.begin;
-      const auto after = done_.upper_bound(dseq);
-      if (after == done_.begin() || std::prev(after)->second <= dseq)
-        append(again, part.events, i);
-    }
-  waiting_.insert(waiting_.begin(), again.begin(), again.end());
-  sent_.clear();
-  done_.clear();
-  base_ = next_dseq_ = resend_at_ = 1;
-  in_flight_events_ = in_flight_bytes_ = 0;
-  orphaned_ = true;
-}
-
-void destination::rebind(std::uint32_t remote, std::size_t window_events,
-                         std::size_t window_bytes) noexcept {
-  how_.remote = remote;
-  how_.window_events = window_events;
-  how_.window_bytes = window_bytes;
-  orphaned_ = false;
-}
-
-void destination::remove(drop_reason why, effect_list& out) {
-  removed_ = true;
-  removed_why_ = why;
-  restart(); // all that is left waits now
-  for (const auto& part : std::exchange(waiting_, {}))
-    for (auto i = part.begin; i < part.end; ++i)
-      lose(*part.events->entries[i].event, why, out);
-  update_gate(out);
 }
 
 // -- time -------------------------------------------------------------------------------------

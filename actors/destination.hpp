@@ -22,8 +22,17 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <unordered_map>
 
 namespace edupulse {
+
+/// Of a peer: why what it was owed cannot reach it.
+struct obituary {
+  std::string node;   ///< this one
+  std::string reason; ///< "unreachable: ..."
+  std::int64_t died_ms = 0;
+  time_point now{};
+};
 
 class destination {
 public:
@@ -85,6 +94,12 @@ public:
   void restart();
   /// It is, under this number and with these limits.
   void rebind(std::uint32_t remote, std::size_t window_events, std::size_t window_bytes) noexcept;
+  /// The peer is believed dead: nobody waits for it. It is back: its limits hold again.
+  void set_away(bool away, time_point now, effect_list& out);
+  /// It does not come back. What it was owed is dead (`acknowledged`), expired or dropped.
+  void give_up(const obituary& how, effect_list& out);
+  /// A letter that was buried for it is owed again, before all that was never sent.
+  void redrive(dead_letter&& letter, effect_list& out);
   /// Nothing is owed any more; all that was is dropped for `why`, and what is offered later too.
   void remove(drop_reason why, effect_list& out);
   /// What it is owed is somebody else's from now on: all that is not concluded, in order, and no
@@ -118,6 +133,8 @@ private:
   void conclude_part(std::uint64_t from, std::uint64_t to, fate how, drop_reason why,
                      effect_list& out);
   void forget_concluded();
+  void settle(const envelope_ptr& event, fate how, effect_list& out);
+  void bury(const envelope_ptr& event, const obituary& how, effect_list& out);
   ledger::row& row_of(const envelope& event);
 
   settings how_;
@@ -136,11 +153,17 @@ private:
   std::uint64_t joined_at_ = 0;
   bool behind_ = false;
   bool removed_ = false;
+  bool away_ = false;
+  /// Letters that are owed again, by their events, each of which is owed once.
+  std::unordered_map<const envelope*, dead_letter> letters_;
   bool orphaned_ = false; ///< the peer's new start has not announced it yet
   drop_reason removed_why_ = drop_reason::unsubscribed;
   std::uint64_t last_topic_ = 0;
   ledger::row* last_row_ = nullptr;
 };
+
+/// Appends entry `at` to the last part, when it is the next one there, or as a part of its own.
+void append_to(std::deque<slice>& to, const chunk_ptr& events, std::uint32_t at);
 
 template <class F> void destination::for_each_kept(F f) const {
   for (const auto& part : waiting_)

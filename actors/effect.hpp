@@ -60,7 +60,7 @@ struct settle {
 };
 /// Tell the peer that published them how events [first, first + count), by its numbers, ended here.
 struct acknowledge {
-  std::uint32_t peer;
+  std::uint32_t start; ///< which start of which peer: one that it has no more hears nothing
   std::uint32_t subscription;
   std::uint64_t first;
   std::uint64_t count;
@@ -71,6 +71,13 @@ struct acknowledge {
 struct to_peer {
   std::uint32_t peer;
   std::shared_ptr<peer_message> what;
+};
+/// A peer was given up, or has left: its number means nothing from here on. What it was owed was
+/// buried, or dropped, just before.
+struct peer_gone {
+  std::uint32_t peer;
+  std::string name;
+  std::size_t buried;
 };
 /// Publishers of matching topics wait (closed) or go on (open).
 struct gate {
@@ -170,7 +177,7 @@ using effect =
                  effects::stalled, effects::recovered, effects::dropping, effects::quarantined,
                  effects::resumed, effects::backing_off, effects::handler_down,
                  effects::workers_held, effects::acknowledge, effects::to_peer,
-                 effects::member_refused, effects::reassigned>;
+                 effects::member_refused, effects::reassigned, effects::peer_gone>;
 using effect_list = std::vector<effect>;
 
 } // namespace edupulse

@@ -19,7 +19,9 @@ template <class Rows> auto position_of(Rows& rows, std::uint32_t subscription) {
 // -- subscriptions ----------------------------------------------------------------
 
 void ledger::name_subscription(std::uint32_t index, std::string name) {
-  if (subscriptions_.size() >= max_rows && retired_ > 0)
+  const auto before = subscriptions_.find(index);
+  const bool again = before != subscriptions_.end() && before->second.retired;
+  if ((again || subscriptions_.size() >= max_rows) && retired_ > 0)
     fold_retired();
   if (subscriptions_.size() < max_rows)
     subscriptions_[index].name = std::move(name);
@@ -87,6 +89,14 @@ ledger::row& ledger::row_of(std::string_view topic, std::uint64_t topic_hash,
   }
   entry.rows.insert(position_of(entry.rows, subscription), {subscription, made});
   return *made;
+}
+
+ledger::row* ledger::dead_row(std::string_view topic, std::uint64_t topic_hash,
+                              std::string_view name) {
+  for (const auto& [index, counts] : entry_of(topic, topic_hash).rows)
+    if (counts->dead > 0 && !is_received(index) && subscriptions_.at(index).name == name)
+      return counts;
+  return everything_else_.dead > 0 ? &everything_else_ : nullptr;
 }
 
 ledger::row* ledger::find_in(const topic_entry& where, std::uint32_t subscription) noexcept {

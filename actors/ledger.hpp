@@ -40,7 +40,8 @@ public:
   ledger(const ledger&) = delete;
   ledger& operator=(const ledger&) = delete;
 
-  /// To be called before the first `row_of` with that index. Beyond `max_rows` names they are
+  /// To be called before the first `row_of` with that index; what an ended subscription counted
+  /// under it moves to the shared line. Beyond `max_rows` names they are
   /// "(other subscriptions)".
   void name_subscription(std::uint32_t index, std::string name);
   /// The subscription has ended, nothing of it is pending, and nobody holds a row of it. Its rows
@@ -53,6 +54,10 @@ public:
                        bool has_subscriber);
   /// The row to count in, made at first. Lives until the subscription is retired.
   row& row_of(std::string_view topic, std::uint64_t topic_hash, std::uint32_t subscription);
+
+  /// Where a dead event of a subscription of that name was counted, under whichever index: a node
+  /// that comes back has others. Null when there is no such row.
+  row* dead_row(std::string_view topic, std::uint64_t topic_hash, std::string_view name);
 
   /// `for_each_pending(count)` must call `count(subscription, topic)` once for each event that is
   /// owed and not concluded.

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view reason_names[drop_reasons] = {
     "shed_stalled", "drop_newest", "drop_oldest", "superseded", "best_effort_full",
-    "unsubscribed", "stopped",     "discarded",   "reassigned",
+    "unsubscribed", "stopped",     "discarded",   "reassigned", "unreachable",
 };
 
 /// Cells of a table: the first two to the left, numbers to the right.

@@ -22,8 +22,9 @@ enum class drop_reason : std::uint8_t {
   stopped,          ///< it was waiting when the node stopped
   discarded,        ///< a dead letter that was thrown away, or pushed out by newer ones
   reassigned,       ///< not lost: another member of its group is owed it, and counts it anew
+  unreachable,      ///< published `best_effort`, for a node that died or left
 };
-inline constexpr std::size_t drop_reasons = 9;
+inline constexpr std::size_t drop_reasons = 10;
 
 std::string_view to_string(drop_reason why) noexcept;
 

@@ -97,6 +97,7 @@ public:
   /// The peer has started anew, and remembers nothing of this link.
   void begin_anew();
   bool is_up() const noexcept { return state_ == state::up; }
+  bool has_session() const noexcept { return state_ != state::down; }
 
   // -- from the wire; errors are `protocol`: cut the session ------------------------------------
   expected<void> on_resume(const link_resume& what, time_point now);

@@ -13,36 +13,35 @@ void neighbours::apply(router& to, peer_input&& what, time_point now, effect_lis
     if (auto* from = of_session(session))
       then(from->peer);
   };
-  std::visit(overloaded{
-                 [&](session_up& in) { on_up(to, in, now, out); },
-                 [&](session_lost& in) {
-                   auto* from = of_session(in.session);
-                   if (from == nullptr)
-                     return;
-                   from->session = 0;
-                   by_session_.erase(in.session);
-                   to.on_session_lost(from->peer, now, out);
-                 },
-                 [&](control& in) {
-                   with(in.session, [&](std::uint32_t peer) {
-                     to.on_control(peer, std::move(in.what), now, out);
-                   });
-                 },
-                 [&](frame& in) {
-                   with(in.session, [&](std::uint32_t peer) {
-                     to.on_frame(peer, std::move(in.runs), now, out);
-                   });
-                 },
-                 [&](written& in) {
-                   with(in.session, [&](std::uint32_t peer) { to.on_written(peer, now, out); });
-                 },
-                 [&](gone& in) {
-                   const auto at = by_name_.find(in.name);
-                   if (at != by_name_.end() && owns(at->second, to))
-                     to.on_peer_gone(at->second.peer, now, out);
-                 },
-             },
-             what);
+  std::visit(
+      overloaded{
+          [&](session_up& in) { on_up(to, in, now, out); },
+          [&](session_lost& in) {
+            auto* from = of_session(in.session);
+            if (from == nullptr)
+              return;
+            from->session = 0;
+            by_session_.erase(in.session);
+            to.on_session_lost(from->peer, now, out);
+          },
+          [&](control& in) {
+            with(in.session,
+                 [&](std::uint32_t peer) { to.on_control(peer, std::move(in.what), now, out); });
+          },
+          [&](frame& in) {
+            with(in.session,
+                 [&](std::uint32_t peer) { to.on_frame(peer, std::move(in.runs), now, out); });
+          },
+          [&](written& in) {
+            with(in.session, [&](std::uint32_t peer) { to.on_written(peer, now, out); });
+          },
+          [&](gone& in) {
+            const auto at = by_name_.find(in.name);
+            if (at != by_name_.end() && owns(at->second, to))
+              to.on_peer_dead(at->second.peer, now, out); // who has left may be starting again
+          },
+      },
+      what);
 }
 
 void neighbours::on_up(router& to, const peer_inputs::session_up& what, time_point now,

@@ -33,10 +33,29 @@ void outbox::close(std::uint32_t index, drop_reason why, effect_list& out) {
     return;
   let_fall_behind(*which);
   which->remove(why, out);
-  if (find_remote(which->about().remote) == which)
-    by_remote_.erase(which->about().remote);
-  by_index_.erase(index);
-  std::erase_if(all_, [&](const auto& one) { return one.get() == which; });
+  forget(*which);
+}
+
+void outbox::give_up(std::uint32_t index, const obituary& how, effect_list& out) {
+  auto* which = find(index);
+  if (which == nullptr)
+    return;
+  let_fall_behind(*which);
+  which->give_up(how, out);
+  forget(*which);
+}
+
+void outbox::forget(destination& which) {
+  if (find_remote(which.about().remote) == &which)
+    by_remote_.erase(which.about().remote);
+  by_index_.erase(which.about().index);
+  std::erase_if(all_, [&](const auto& one) { return one.get() == &which; });
+}
+
+void outbox::redrive(std::uint32_t index, dead_letter&& letter, effect_list& out) {
+  auto& to = *find(index);
+  let_fall_behind(to);
+  to.redrive(std::move(letter), out);
 }
 
 std::vector<envelope_ptr> outbox::hand_over(std::uint32_t index, effect_list& out) {

@@ -42,6 +42,9 @@ public:
   void close(std::uint32_t index, drop_reason why, effect_list& out);
   /// As `destination::hand_over`. Close it next.
   std::vector<envelope_ptr> hand_over(std::uint32_t index, effect_list& out);
+  /// The peer does not come back: buries what it is owed.
+  void give_up(std::uint32_t index, const obituary& how, effect_list& out);
+  void redrive(std::uint32_t index, dead_letter&& letter, effect_list& out);
   destination* find(std::uint32_t index);
   destination* find_remote(std::uint32_t remote);
 
@@ -81,6 +84,7 @@ private:
     std::uint64_t place;
   };
 
+  void forget(destination& which);
   std::deque<slice> unsent_of(const destination& which) const;
   void let_fall_behind(destination& which);
   void take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, std::size_t& events,

@@ -8,25 +8,38 @@ namespace edupulse {
 expected<std::uint32_t> peers::add(std::string name, link::settings how,
                                    const std::vector<announced_subscription>& ours) {
   if (peers_.size() >= most)
-    return fail(errc::refused,
-                "this node has " + std::to_string(most) + " peers: no room for '" + name + "'");
+    return fail(errc::refused, "this node has " + std::to_string(most) +
+                                   " peers, and that is as many as it can: '" + name +
+                                   "' is refused until one leaves or is given up");
   while (peers_.contains(next_peer_ % most))
     ++next_peer_;
   const auto id = next_peer_++ % most;
   auto& added = peers_[id];
   added.name = std::move(name);
   added.to = std::make_unique<link>(how);
+  begin_start(id, added);
   for (const auto& one : ours)
     added.to->received().open(one.number, one.window_events);
   carry(added, ours, {});
   return id;
 }
 
-void peers::restart(std::uint32_t id, const std::vector<announced_subscription>& ours) {
+/// What subscriptions of this node conclude of an earlier start is for nobody: it has forgotten the
+/// numbers, and the present one uses them anew.
+void peers::begin_start(std::uint32_t id, entry& of) {
+  of.start = next_start_++;
+  by_start_[of.start] = id;
+}
+
+void peers::restart(std::uint32_t id, const std::vector<announced_subscription>& ours,
+                    time_point now, effect_list& out) {
   const auto at = peers_.find(id);
   if (at == peers_.end())
     return;
   auto& one = at->second;
+  back(one, now, out);
+  by_start_.erase(one.start);
+  begin_start(id, one);
   for (auto& [number, what] : std::exchange(one.known_by_number, {}))
     one.orphans.insert_or_assign(what.name, std::move(what));
   one.to->begin_anew();
@@ -45,6 +58,7 @@ void peers::remove(std::uint32_t id, drop_reason why, effect_list& out) {
   for (const auto& [name, what] : at->second.orphans)
     forget(at->second, what, why, out);
   touched_.erase(id);
+  by_start_.erase(at->second.start);
   peers_.erase(at);
 }
 
@@ -52,7 +66,7 @@ void peers::forget(entry& from, const entry::known& what, drop_reason why, effec
   if (shared_.is_member(what.index)) // first: nothing is left to drop then
     shared_.part(what.index, from.to->owed().hand_over(what.index, out), out);
   table_.remove(what.index);
-  by_index_.erase(what.index);
+  forget_name(what.index);
   from.to->owed().close(what.index, why, out);
   book_.retire_subscription(what.index);
 }
@@ -64,12 +78,12 @@ const topic_filter gone_filter{};
 
 const std::string& peers::name(std::uint32_t index) const {
   const auto at = by_index_.find(index);
-  return at == by_index_.end() ? gone_name : at->second.first;
+  return at == by_index_.end() ? gone_name : at->second.name;
 }
 
 const topic_filter& peers::filter(std::uint32_t index) const {
   const auto at = by_index_.find(index);
-  return at == by_index_.end() ? gone_filter : at->second.second;
+  return at == by_index_.end() ? gone_filter : at->second.filter;
 }
 
 // -- subscriptions of this node -----------------------------------------------------------
@@ -124,8 +138,13 @@ expected<void> peers::on_interest(std::uint32_t id, entry& from, std::span<const
 
 expected<void> peers::on_added(std::uint32_t id, entry& from, announced_subscription& one,
                                time_point now, effect_list& out) {
-  if (from.known_by_number.contains(one.number) || from.next_number >= most_subscriptions)
-    return fail(errc::protocol, "the peer announces one subscription twice, or too many");
+  if (from.known_by_number.contains(one.number))
+    return fail(errc::protocol, "the peer announces one subscription twice");
+  if (from.next_number >= most_subscriptions)
+    return fail(errc::protocol,
+                "the peer has announced " + std::to_string(most_subscriptions) +
+                    " subscriptions since it was first seen, and there are no numbers for more: it "
+                    "has to leave and join again");
   auto name = one.name + "@" + from.name;
   std::uint32_t index = 0;
   auto old = from.orphans.find(name);
@@ -146,9 +165,11 @@ expected<void> peers::on_added(std::uint32_t id, entry& from, announced_subscrip
     from.to->owed().open(
         {index, one.number, name, one.overload, one.window_events, one.window_bytes}, book_, now);
   }
-  if (!one.filter.of_runtime())
+  if (from.gives_up)
+    from.to->owed().find(index)->set_away(true, now, out);
+  else if (!one.filter.of_runtime())
     enlist(from, index, one, name, out);
-  by_index_.insert_or_assign(index, std::pair(name, one.filter));
+  by_index_.insert_or_assign(index, listed{name, one.filter});
   from.known_by_number.emplace(one.number, entry::known{index, std::move(name)});
   return {};
 }
@@ -182,18 +203,23 @@ void peers::offer(const slice& what, std::span<const std::uint32_t> targets, tim
 }
 
 void peers::acknowledge(const edupulse::effects::acknowledge& what) {
-  const auto at = peers_.find(what.peer);
-  if (at == peers_.end())
+  const auto at = by_start_.find(what.start);
+  if (at == by_start_.end())
     return; // it is gone, and has nobody to tell
-  at->second.to->received().concluded(
-      {what.subscription, what.first, what.count, what.how, what.why});
-  touched_.insert(what.peer);
+  peers_.at(at->second)
+      .to->received()
+      .concluded({what.subscription, what.first, what.count, what.how, what.why});
+  touched_.insert(at->second);
 }
 
 // -- sessions and the wire ------------------------------------------------------------------
 
-void peers::on_session(std::uint32_t id, time_point now) {
-  auto& one = peers_.at(id);
+void peers::on_session(std::uint32_t id, time_point now, effect_list& out) {
+  const auto at = peers_.find(id);
+  if (at == peers_.end())
+    return; // given up meanwhile: it has to be added again
+  auto& one = at->second;
+  back(one, now, out);
   one.to->on_session(now, one.io);
   touched_.insert(id);
 }
@@ -262,8 +288,9 @@ peers::effects peers::flush(time_point now) {
 std::optional<time_point> peers::next_deadline() const {
   std::optional<time_point> next;
   for (const auto& [id, one] : peers_)
-    if (const auto due = one.to->next_deadline(); due && (!next || *due < *next))
-      next = due;
+    for (const auto& due : {one.to->next_deadline(), one.gives_up})
+      if (due && (!next || *due < *next))
+        next = due;
   return next;
 }
 

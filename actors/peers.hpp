@@ -8,10 +8,13 @@
 #include "actors/link.hpp"
 #include "actors/subscriptions.hpp"
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -58,11 +61,27 @@ public:
                               const std::vector<announced_subscription>& ours);
   /// The node has started anew. What its subscriptions were owed waits for those of the same names;
   /// what its first announcement does not name is dropped.
-  void restart(std::uint32_t peer, const std::vector<announced_subscription>& ours);
-  bool has(std::uint32_t peer) const { return peers_.contains(peer); }
+  void restart(std::uint32_t peer, const std::vector<announced_subscription>& ours, time_point now,
+               effect_list& out);
   /// Everything it was owed is dropped for `why`, and counted.
   void remove(std::uint32_t peer, drop_reason why, effect_list& out);
-  /// Of a subscription of a peer, by its index. Errors never: an index that is gone is "(gone)".
+  /// It is believed dead: from now on it is owed nothing new. What it is owed is kept until
+  /// `gives_up`, when `on_tick` buries it and removes the peer. A session, or a new start, before
+  /// then takes that back. A session that it still has is cut: only a new one speaks for it.
+  void away(std::uint32_t peer, time_point gives_up, time_point now, effect_list& out);
+  /// It does not come back.
+  void give_up(std::uint32_t peer, obituary how, effect_list& out);
+  /// Whose time has run out.
+  std::vector<std::uint32_t> overdue(time_point now) const;
+  bool knows(std::uint32_t peer) const { return peers_.contains(peer); }
+  const std::string& node(std::uint32_t peer) const { return peers_.at(peer).name; }
+  /// The number of its present start: no other start of any peer ever has it.
+  std::uint32_t start_of(std::uint32_t peer) const { return peers_.at(peer).start; }
+  /// A subscription by its name, "indexer@api-2", that is owed new events.
+  std::optional<std::uint32_t> find(std::string_view name) const;
+  void redrive(std::uint32_t index, dead_letter&& letter, effect_list& out);
+  /// Of a subscription of a peer, by its index. An index that is gone keeps its name for a while,
+  /// for those who are still being told how it ended; later it is "(gone)".
   const std::string& name(std::uint32_t index) const;
   const topic_filter& filter(std::uint32_t index) const;
 
@@ -78,7 +97,7 @@ public:
   void acknowledge(const edupulse::effects::acknowledge& what);
 
   // -- sessions and the wire ----------------------------------------------------------------
-  void on_session(std::uint32_t peer, time_point now);
+  void on_session(std::uint32_t peer, time_point now, effect_list& out);
   void on_session_lost(std::uint32_t peer, time_point now);
   /// Errors: `protocol`, `malformed`: cut the session.
   expected<void> on_control(std::uint32_t peer, peer_control&& what, time_point now,
@@ -110,6 +129,8 @@ private:
     std::uint64_t interest_sent = 0;
     std::uint64_t interest_seen = 0;
     std::uint32_t next_number = 0;
+    std::uint32_t start = 0;
+    std::optional<time_point> gives_up; ///< believed dead, until then
     struct known {
       std::uint32_t index;
       std::string name; ///< "indexer@api-2"
@@ -127,13 +148,25 @@ private:
                           time_point now, effect_list& out);
   void enlist(entry& from, std::uint32_t index, const announced_subscription& one,
               const std::string& name, effect_list& out);
+  void begin_start(std::uint32_t id, entry& of);
+  void back(entry& who, time_point now, effect_list& out);
+  void forget_name(std::uint32_t index);
   void forget(entry& from, const entry::known& what, drop_reason why, effect_list& out);
 
   subscriptions& table_;
   groups& shared_;
   ledger& book_;
   std::map<std::uint32_t, entry> peers_;
-  std::map<std::uint32_t, std::pair<std::string, topic_filter>> by_index_;
+  struct listed {
+    std::string name;
+    topic_filter filter;
+    bool gone = false;
+  };
+  static constexpr std::size_t remembered_names = 4096; ///< of those that are gone
+  std::map<std::uint32_t, listed> by_index_;
+  std::deque<std::uint32_t> gone_;
+  std::unordered_map<std::uint32_t, std::uint32_t> by_start_; ///< peer of a start
+  std::uint32_t next_start_ = 0;
   std::set<std::uint32_t> touched_;
   std::uint32_t next_peer_ = 0;
 };

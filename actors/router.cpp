@@ -135,6 +135,8 @@ void router::on_wake(time_point now, effect_list& out) {
   if (const auto due = supervision_.next_deadline(); due && *due <= now)
     supervision_.on_wake(now, asked);
   follow(std::move(asked), now, out);
+  for (const auto peer : peers_.overdue(now))
+    give_up_peer(peer, "was believed dead and has not come back", now, out);
   peers_.on_tick(now, out);
   finish_turn(now, out);
 }
@@ -143,9 +145,15 @@ void router::on_wake(time_point now, effect_list& out) {
 
 expected<void> router::redrive(dead_letter letter, time_point now, effect_list& out) {
   const auto which = find(letter.subscription);
+  if (const auto theirs = which ? std::nullopt : peers_.find(letter.subscription)) {
+    peers_.redrive(*theirs, std::move(letter), out);
+    finish_turn(now, out);
+    return {};
+  }
   if (!which || slots_[*which]->removing)
     return fail(errc::not_found, "the dead letter belongs to subscription '" + letter.subscription +
-                                     "', which is not on this node: subscribe it, then redrive");
+                                     "', which is neither on this node nor on one that it reaches: "
+                                     "subscribe it, or wait for its node, then redrive");
   slots_[*which]->owed->redrive(std::move(letter), now, out);
   touch(*which);
   finish_turn(now, out);
@@ -155,8 +163,13 @@ expected<void> router::redrive(dead_letter letter, time_point now, effect_list& 
 void router::on_discarded(const std::string& subscription, const envelope& event, time_point now,
                           effect_list& out) {
   const auto which = find(subscription);
-  if (!which)
+  if (!which) { // a peer's, or of one that is gone
+    if (auto* row = book_.dead_row(event.topic(), event.topic_hash(), subscription)) {
+      --row->dead;
+      ++row->dropped[static_cast<std::size_t>(drop_reason::discarded)];
+    }
     return;
+  }
   for (const auto index : {*which, ledger::received(*which)}) {
     auto& row = book_.row_of(event.topic(), event.topic_hash(), index);
     if (row.dead == 0)

@@ -41,6 +41,9 @@ public:
     std::uint64_t seed = 1;
     std::int64_t wall_offset_ms = 0; ///< Unix milliseconds at `time_point{}`
     stuck_calls::limits stuck{};
+    /// What a peer is owed that is believed dead is kept so long. Too short: a node that only
+    /// restarts slowly makes dead letters. Too long: the memory of its backlog is held.
+    duration unreachable_after = std::chrono::seconds(60);
   };
   explicit router(settings how);
   // -- events -----------------------------------------------------------------------
@@ -78,7 +81,13 @@ public:
   void restart_peer(std::uint32_t peer, time_point now, effect_list& out);
   /// A peer is owed more than its wire has taken.
   bool waits_for_wire() const { return peers_.waits_for_wire(); }
-  bool has_peer(std::uint32_t peer) const { return peers_.has(peer); }
+  bool has_peer(std::uint32_t peer) const { return peers_.knows(peer); }
+  /// It is believed dead: owed nothing new, and given up after `unreachable_after` unless a session
+  /// or a new start says otherwise. What it was owed is then a dead letter here, cause
+  /// "unreachable"; `best_effort` events are dropped; `effects::peer_gone` says that it is over.
+  void on_peer_dead(std::uint32_t peer, time_point now, effect_list& out);
+  /// It has left: the same, at once.
+  void on_peer_left(std::uint32_t peer, time_point now, effect_list& out);
   void remove_peer(std::uint32_t peer, drop_reason why, time_point now, effect_list& out);
   void on_session(std::uint32_t peer, time_point now, effect_list& out);
   void on_session_lost(std::uint32_t peer, time_point now, effect_list& out);
@@ -92,7 +101,8 @@ public:
   void withdraw(const effects::unsubscribed& what, time_point now, effect_list& out);
 
   // -- dead letters -----------------------------------------------------------------------
-  /// Errors: `not_found` when its subscription is not here; the letter stays where it is.
+  /// Errors: `not_found` when its subscription is neither here nor at a peer that can be reached;
+  /// the letter stays where it is.
   expected<void> redrive(dead_letter letter, time_point now, effect_list& out);
   /// A letter was thrown away by hand, or pushed out by newer ones.
   void on_discarded(const std::string& subscription, const envelope& event, time_point now,
@@ -153,6 +163,7 @@ private:
 
   slot* live(std::uint32_t which);
   void touch(std::uint32_t which);
+  void give_up_peer(std::uint32_t peer, std::string_view why, time_point now, effect_list& out);
   void finish_turn(time_point now, effect_list& out);
   void offer_run(const chunk_ptr& events, std::uint32_t begin, std::uint32_t end, const route& to,
                  time_point now, effect_list& out);

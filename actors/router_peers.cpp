@@ -12,8 +12,30 @@ expected<std::uint32_t> router::add_peer(std::string name, const link::settings&
 }
 
 void router::restart_peer(std::uint32_t peer, time_point now, effect_list& out) {
-  peers_.restart(peer, announcements());
+  peers_.restart(peer, announcements(), now, out);
   finish_turn(now, out);
+}
+
+void router::on_peer_dead(std::uint32_t peer, time_point now, effect_list& out) {
+  peers_.away(peer, now + how_.unreachable_after, now, out);
+  finish_turn(now, out);
+}
+
+void router::on_peer_left(std::uint32_t peer, time_point now, effect_list& out) {
+  give_up_peer(peer, "has left the cluster", now, out);
+  finish_turn(now, out);
+}
+
+void router::give_up_peer(std::uint32_t peer, std::string_view why, time_point now,
+                          effect_list& out) {
+  if (!peers_.knows(peer))
+    return;
+  const auto wall = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
+  peers_.give_up(peer,
+                 {how_.node_name,
+                  "unreachable: node '" + peers_.node(peer) + "' " + std::string(why),
+                  how_.wall_offset_ms + wall.count(), now},
+                 out);
 }
 
 void router::remove_peer(std::uint32_t peer, drop_reason why, time_point now, effect_list& out) {
@@ -38,7 +60,7 @@ announced_subscription router::announcement(std::uint32_t which) const {
 }
 
 void router::on_session(std::uint32_t peer, time_point now, effect_list& out) {
-  peers_.on_session(peer, now);
+  peers_.on_session(peer, now, out);
   finish_turn(now, out);
 }
 
@@ -95,12 +117,12 @@ void router::flush_peers(time_point now, effect_list& out) {
       continue;
     }
     if (auto* to = live(given->subscription)) {
-      to->owed->offer_from(peer, given->events, given->missed, now, out);
+      to->owed->offer_from(peers_.start_of(peer), given->events, given->missed, now, out);
       touch(given->subscription);
     } else {
-      out.emplace_back(effects::acknowledge{peer, given->subscription, given->events.first_seq,
-                                            given->events.size(), fate::dropped,
-                                            drop_reason::unsubscribed});
+      out.emplace_back(effects::acknowledge{peers_.start_of(peer), given->subscription,
+                                            given->events.first_seq, given->events.size(),
+                                            fate::dropped, drop_reason::unsubscribed});
     }
   }
 }

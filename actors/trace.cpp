@@ -147,7 +147,7 @@ void describe(line& to, const effects::reassigned& e) {
   to.field("n", e.events).word(e.taken ? "to_others" : "kept");
 }
 void describe(line& to, const effects::acknowledge& e) {
-  to.word("acknowledge").about(e.subscription).field("peer", e.peer).field("dseq", e.first);
+  to.word("acknowledge").about(e.subscription).field("start", e.start).field("dseq", e.first);
   to.field("n", e.count).word(to_string(e.how));
 }
 void describe(line& to, const effects::to_peer& e) {
@@ -158,6 +158,9 @@ void describe(line& to, const effects::to_peer& e) {
     to.word("events");
   else
     to.word("control");
+}
+void describe(line& to, const effects::peer_gone& e) {
+  to.word("peer_gone").field("peer", e.peer).word(escaped(e.name)).field("buried", e.buried);
 }
 void describe(line& to, const effects::workers_held& e) {
   to.word("workers_held").field("workers", e.workers).field("moved", e.moved).field("left", e.left);

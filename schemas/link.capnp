@@ -125,7 +125,7 @@ struct Control {
     how @3 :Fate;
     why @4 :UInt8;
     # Of dropped ones: shed_stalled 0, drop_newest 1, drop_oldest 2, superseded 3,
-    # best_effort_full 4, unsubscribed 5, stopped 6, discarded 7.
+    # best_effort_full 4, unsubscribed 5, stopped 6, discarded 7, unreachable 8.
   }
   enum Fate {
     handled @0;

@@ -315,4 +315,135 @@ TEST_CASE("G26: all nodes of a cluster give a key of a group to the same member"
     CHECK(cluster.handled(at, "worker").size() >= 4 * 2);
   }
   CHECK(cluster.handled_anywhere().size() == 160);
+namespace {
+
+/// Node 0 publishes to "reader" on node 1, which is slow, and is killed before it is through.
+std::vector<std::string> publish_to_one_that_dies(sim_cluster& cluster) {
+  cluster.subscribe(1, "reader", "lesson.published.>", patient());
+  REQUIRE(cluster.steps_until(
+      [&] { return cluster.core(0).count_matching("lesson.published.a") == 1; }, 1000));
+  std::vector<std::string> all;
+  for (int i = 0; i < 40; ++i)
+    all.push_back(cluster.publish(0, "a", "k"));
+  for (int i = 0; i < 4; ++i)
+    cluster.step();
+  cluster.kill(1);
+  cluster.believe_dead(0, 1);
+  return all;
+}
+
+sim_cluster::settings two_nodes() {
+  return {.nodes = 2,
+          .work_chance = 0.1,
+          .retry_chance = 0,
+          .break_chance = 0,
+          .unreachable_after = 200ms};
+}
+
+std::set<std::string> ids_of(const std::vector<dead_letter>& letters) {
+  std::set<std::string> ids;
+  for (const auto& one : letters)
+    ids.insert(to_string(one.event->id()));
+  return ids;
+}
+
+} // namespace
+
+TEST_CASE("G40: a node believed dead is owed nothing new, and what it was owed is handled when it "
+          "comes back in time") {
+  sim_cluster cluster(two_nodes());
+  const auto all = publish_to_one_that_dies(cluster);
+  CHECK(cluster.core(0).count_matching("lesson.published.a") == 0);
+  const auto missed = cluster.publish(0, "a", "k");
+  for (int i = 0; i < 100; ++i)
+    cluster.step();
+  cluster.restart(1);
+  REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 5000));
+  CHECK(cluster.core(0).count_matching("lesson.published.a") == 1);
+  CHECK(cluster.letters(0).empty());
+  const auto& seen = cluster.handled(1, "reader");
+  CHECK(std::set<std::string>(seen.begin(), seen.end()) ==
+        std::set<std::string>(all.begin(), all.end()));
+  CHECK(std::find(seen.begin(), seen.end(), missed) == seen.end());
+  CHECK(cluster.core(0).ledger_snapshot().balances());
+  CHECK(cluster.complaint == "");
+}
+
+TEST_CASE("G40: what a node was owed that stays dead is in the dead letters of the publisher, "
+          "every event, with the reason") {
+  sim_cluster cluster(two_nodes());
+  const auto all = publish_to_one_that_dies(cluster);
+  const auto pending = cluster.core(0).owed();
+  REQUIRE(pending > 0);
+  REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 5000));
+  const auto& letters = cluster.letters(0);
+  REQUIRE(letters.size() == pending);
+  auto ended = ids_of(letters);
+  CHECK(ended.size() == pending);
+  for (const auto& id : cluster.handled(1, "reader"))
+    ended.insert(id);
+  CHECK(ended == std::set<std::string>(all.begin(), all.end()));
+  CHECK(letters[0].subscription == "reader@n1");
+  CHECK(letters[0].node == "n0");
+  CHECK(letters[0].reason.find("unreachable: node 'n1'") == 0);
+  const auto book = cluster.core(0).ledger_snapshot();
+  CHECK(book.balances());
+  CHECK(book.of_subscription("reader@n1").dead == pending);
+}
+
+TEST_CASE("G40: what a node was owed that has left is dead-lettered at once") {
+  sim_cluster cluster(two_nodes());
+  publish_to_one_that_dies(cluster);
+  const auto pending = cluster.core(0).owed();
+  cluster.believe_left(0, 1);
+  CHECK(cluster.core(0).owed() == 0);
+  CHECK(cluster.letters(0).size() == pending);
+  CHECK(cluster.core(0).ledger_snapshot().balances());
+}
+
+TEST_CASE("G41: a dead letter of an unreachable node is redriven when the node is back, and "
+          "refused before") {
+  sim_cluster cluster(two_nodes());
+  publish_to_one_that_dies(cluster);
+  REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 5000));
+  auto letters = cluster.letters(0);
+  REQUIRE_FALSE(letters.empty());
+  const auto refused = cluster.redrive(0, letters[0]);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::not_found);
+  cluster.restart(1);
+  REQUIRE(cluster.steps_until(
+      [&] { return cluster.core(0).count_matching("lesson.published.a") == 1; }, 5000));
+  std::uint64_t id = 0;
+  for (auto& one : letters) {
+    one.id = ++id;
+    REQUIRE(cluster.redrive(0, one));
+  }
+  REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 5000));
+  CHECK(cluster.redriven(0).size() == letters.size());
+  const auto& seen = cluster.handled_now(1, "reader");
+  CHECK(std::set<std::string>(seen.begin(), seen.end()) == ids_of(letters));
+  const auto line = cluster.core(0).ledger_snapshot().of_subscription("reader@n1");
+  CHECK(line.dead == 0);
+  CHECK(line.balances());
+  CHECK(cluster.complaint == "");
+}
+
+TEST_CASE("G42: what a node concludes of events of an earlier start of their publisher is told to "
+          "nobody") {
+  sim_cluster cluster(two_nodes());
+  cluster.subscribe(1, "reader", "lesson.published.>", patient());
+  const auto matching = [&] { return cluster.core(0).count_matching("lesson.published.a"); };
+  REQUIRE(cluster.steps_until([&] { return matching() == 1; }, 1000));
+  for (int i = 0; i < 600; ++i)
+    cluster.publish(0, "a", "k");
+  for (int i = 0; i < 5; ++i)
+    cluster.step();
+  cluster.kill(0);
+  cluster.restart(0);
+  REQUIRE(cluster.steps_until([&] { return matching() == 1; }, 1000));
+  const auto id = cluster.publish(0, "a", "k");
+  REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 20'000));
+  CHECK(cluster.handled(1, "reader").back() == id);
+  CHECK(cluster.complaint == "");
 }

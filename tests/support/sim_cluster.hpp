@@ -29,6 +29,7 @@ public:
     double retry_chance = 0.02; ///< that it answers an event with retry, or crashes at it
     double break_chance = 0.01; ///< that a connection breaks, at each step
     duration delay_max = std::chrono::milliseconds(3);
+    duration unreachable_after = std::chrono::seconds(60);
   };
   explicit sim_cluster(settings how) : how_(how), chance_(how.seed) {
     for (std::size_t i = 0; i < how.nodes; ++i) {
@@ -91,6 +92,25 @@ public:
       subscribe_now(*nodes_[at], name);
     carry_out(at);
   }
+  /// Node `at` believes that `other` is dead, or has been told that it left.
+  void believe_dead(std::size_t at, std::size_t other) {
+    auto& one = *nodes_[at];
+    if (one.core && one.peers.contains(other))
+      one.core->on_peer_dead(one.peers.at(other), now_, one.asked);
+    carry_out(at);
+  }
+  void believe_left(std::size_t at, std::size_t other) {
+    auto& one = *nodes_[at];
+    if (one.core && one.peers.contains(other))
+      one.core->on_peer_left(one.peers.at(other), now_, one.asked);
+    carry_out(at);
+  }
+  expected<void> redrive(std::size_t at, const dead_letter& letter) {
+    auto& one = *nodes_[at];
+    auto good = one.core->redrive(letter, now_, one.asked);
+    carry_out(at);
+    return good;
+  }
   bool is_up(std::size_t at) const { return nodes_[at]->core != nullptr; }
   void partition(std::set<std::size_t> side) {
     side_ = std::move(side);
@@ -151,6 +171,10 @@ public:
   bool has(std::size_t at, const std::string& name) const {
     return nodes_[at]->wanted.contains(name);
   }
+  /// In the dead letters of that node, over all its starts.
+  std::vector<dead_letter>& letters(std::size_t at) { return nodes_[at]->letters; }
+  /// Redriven letters of that node that have left its store.
+  std::vector<std::uint64_t> redriven(std::size_t at) { return nodes_[at]->redriven; }
   std::string complaint; ///< the first cut that a node asked for
   int cuts = 0;
   static node_id id_of(std::size_t at) { return make_node_id(77, at + 1); }
@@ -175,6 +199,8 @@ private:
     std::map<std::string, wanted_subscription> wanted;
     std::map<std::string, std::vector<std::string>> handled;
     std::map<std::string, std::vector<std::string>> handled_now;
+    std::vector<dead_letter> letters;
+    std::vector<std::uint64_t> redriven;
   };
   struct arrival {
     time_point when;
@@ -186,8 +212,11 @@ private:
   void start(std::size_t at) {
     auto& one = *nodes_[at];
     ++one.epoch;
-    one.core = std::make_unique<router>(router::settings{
-        .node_name = "n" + std::to_string(at), .seed = chance_.next(), .wall_offset_ms = 0});
+    one.core =
+        std::make_unique<router>(router::settings{.node_name = "n" + std::to_string(at),
+                                                  .seed = chance_.next(),
+                                                  .wall_offset_ms = 0,
+                                                  .unreachable_after = how_.unreachable_after});
     one.peers.clear();
     one.peer_epochs.clear();
     one.handled_now.clear();
@@ -229,7 +258,7 @@ private:
     std::erase_if(in_flight_,
                   [&](const arrival& one) { return pair_of(one.from, one.to) == pair_of(a, b); });
     for (const auto& [here, there] : {std::pair(a, b), std::pair(b, a)})
-      if (auto& one = *nodes_[here]; one.core) {
+      if (auto& one = *nodes_[here]; one.core && one.peers.contains(there)) {
         one.core->on_session_lost(one.peers.at(there), now_, one.asked);
         carry_out(here); // or what was meant for this session would be said in the next
       }
@@ -269,14 +298,28 @@ private:
           one.core->withdraw(*over, now_, one.asked);
         else if (const auto* say = std::get_if<effects::to_peer>(&what))
           send(at, say->peer, say->what->what);
+        else if (auto* dead = std::get_if<effects::bury>(&what))
+          one.letters.push_back(std::move(dead->letter));
+        else if (const auto* again = std::get_if<effects::settle_redrive>(&what))
+          one.redriven.push_back(again->letter);
+        else if (const auto* gone = std::get_if<effects::peer_gone>(&what))
+          forget_peer(one, gone->peer);
+      }
+  }
+  static void forget_peer(node& one, std::uint32_t peer) {
+    for (auto at = one.peers.begin(); at != one.peers.end(); ++at)
+      if (at->second == peer) {
+        one.peer_epochs.erase(at->first);
+        one.peers.erase(at);
+        return;
       }
   }
   void send(std::size_t at, std::uint32_t peer, const link_effect& what) {
-    std::size_t to = 0;
+    std::size_t to = nodes_.size();
     for (const auto& [there, number] : nodes_[at]->peers)
       if (number == peer)
         to = there;
-    if (!connected(at, to))
+    if (to == nodes_.size() || !connected(at, to))
       return;
     frame_bytes bytes;
     if (const auto* events = std::get_if<link_effects::send_events>(&what)) {
@@ -302,7 +345,8 @@ private:
           complain(said.error().text);
       });
     } else if (const auto* why = std::get_if<link_effects::cut>(&what)) {
-      complain(why->why);
+      if (why->why != "it is believed dead" && why->why.find("unreachable") != 0)
+        complain(why->why);
       cut(at, to);
     }
   }

@@ -1,0 +1,113 @@
+// Peers that are believed dead: what becomes of what they are owed.
+//
+//     here --away--> away --session, new start--> here
+//                      +--time runs out, left--> given up: dead letters, and no peer any more
+
+#include "actors/peers.hpp"
+#include <algorithm>
+
+namespace edupulse {
+
+void peers::away(std::uint32_t id, time_point gives_up, time_point now, effect_list& out) {
+  const auto at = peers_.find(id);
+  if (at == peers_.end() || at->second.gives_up)
+    return;
+  auto& one = at->second;
+  one.gives_up = gives_up;
+  const auto leave = [&](const entry::known& what) {
+    if (shared_.is_member(what.index))
+      shared_.leave(what.index); // the others get what is new
+    else
+      table_.remove(what.index);
+    one.to->owed().find(what.index)->set_away(true, now, out);
+  };
+  for (const auto& [number, what] : one.known_by_number)
+    leave(what);
+  for (const auto& [name, what] : one.orphans)
+    leave(what);
+  if (one.to->has_session()) {
+    one.io.emplace_back(link_effects::cut{"it is believed dead"});
+    touched_.insert(id);
+  }
+}
+
+void peers::back(entry& who, time_point now, effect_list& out) {
+  if (!std::exchange(who.gives_up, std::nullopt))
+    return;
+  const auto come = [&](const entry::known& what) {
+    const auto& filter = by_index_.at(what.index).filter;
+    if (shared_.is_member(what.index))
+      shared_.stay(what.index);
+    else if (!filter.of_runtime())
+      table_.add(what.index, filter);
+    who.to->owed().find(what.index)->set_away(false, now, out);
+  };
+  for (const auto& [number, what] : who.known_by_number)
+    come(what);
+  for (const auto& [name, what] : who.orphans)
+    come(what);
+}
+
+void peers::give_up(std::uint32_t id, obituary how, effect_list& out) {
+  const auto at = peers_.find(id);
+  if (at == peers_.end())
+    return;
+  auto& one = at->second;
+  if (one.to->has_session()) // nothing more is flushed once it is forgotten
+    out.emplace_back(edupulse::effects::to_peer{
+        id, std::make_shared<peer_message>(peer_message{link_effects::cut{how.reason}})});
+  const auto first = out.size();
+  const auto bury = [&](const entry::known& what) {
+    if (shared_.is_member(what.index))
+      return; // what it is owed goes to the others, when it is removed
+    table_.remove(what.index);
+    one.to->owed().give_up(what.index, how, out);
+  };
+  for (const auto& [number, what] : one.known_by_number)
+    bury(what);
+  for (const auto& [name, what] : one.orphans)
+    bury(what);
+  const auto buried = std::count_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
+                                    [](const edupulse::effect& what) {
+                                      return std::holds_alternative<edupulse::effects::bury>(what);
+                                    });
+  auto name = one.name;
+  remove(id, drop_reason::unreachable, out);
+  out.emplace_back(
+      edupulse::effects::peer_gone{id, std::move(name), static_cast<std::size_t>(buried)});
+}
+
+std::vector<std::uint32_t> peers::overdue(time_point now) const {
+  std::vector<std::uint32_t> all;
+  for (const auto& [id, one] : peers_)
+    if (one.gives_up && *one.gives_up <= now)
+      all.push_back(id);
+  return all;
+}
+
+void peers::forget_name(std::uint32_t index) {
+  by_index_.at(index).gone = true;
+  gone_.push_back(index);
+  if (gone_.size() <= remembered_names)
+    return;
+  if (const auto oldest = by_index_.find(gone_.front());
+      oldest != by_index_.end() && oldest->second.gone)
+    by_index_.erase(oldest);
+  gone_.pop_front();
+}
+
+std::optional<std::uint32_t> peers::find(std::string_view name) const {
+  for (const auto& [id, one] : peers_)
+    for (const auto& [number, what] : one.known_by_number)
+      if (!one.gives_up && what.name == name)
+        return what.index;
+  return std::nullopt;
+}
+
+void peers::redrive(std::uint32_t index, dead_letter&& letter, effect_list& out) {
+  const auto id = subscriber_index::peer_of(index);
+  peers_.at(id).to->owed().redrive(index, std::move(letter), out);
+  touched_.insert(id);
+}
+
+} // namespace edupulse
