@@ -88,6 +88,12 @@ void desk::carry_out(time_point now) {
 #endif
 }
 
+/// The same form for subscriptions here and elsewhere. Only tracked events pay for it.
+std::string desk::full_name(std::uint32_t subscription) const {
+  const auto& name = core_.name(subscription);
+  return subscriber_index::is_remote(subscription) ? name : name + "@" + node_name_;
+}
+
 void desk::perform(effect& what, time_point now) {
   std::visit(overloaded{
                  [&](effects::dispatch& e) { hands_.dispatch(e.work); },
@@ -96,7 +102,9 @@ void desk::perform(effect& what, time_point now) {
                  [&](effects::bury& e) { hands_.bury(std::move(e)); },
                  [&](effects::settle_redrive& e) { hands_.settle_redrive(e); },
                  [&](effects::routed& e) { tracker_of(*e.event).routed(e.owed); },
-                 [&](effects::settle& e) { tracker_of(*e.event).concluded(e.how); },
+                 [&](effects::settle& e) {
+                   tracker_of(*e.event).concluded(e.how, full_name(e.subscription));
+                 },
                  [&](effects::gate& e) { hands_.set_gate(e.subscription, e.closed); },
                  [&](effects::unsubscribed& e) {
                    core_.withdraw(e, now, effects_);

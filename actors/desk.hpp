@@ -6,6 +6,7 @@
 #include "actors/neighbours.hpp"
 #include "actors/observer.hpp"
 #include "actors/router.hpp"
+#include <string>
 #include <vector>
 
 namespace edupulse {
@@ -31,7 +32,8 @@ public:
 
 class desk {
 public:
-  desk(router::settings how, router_hands& hands) : core_(std::move(how)), hands_(hands) {}
+  desk(router::settings how, router_hands& hands)
+      : node_name_(how.node_name), core_(std::move(how)), hands_(hands) {}
 
   // -- what arrives -------------------------------------------------------------------
   void on_contents(inbox::contents& what, time_point now);
@@ -60,7 +62,9 @@ private:
   void show(const input& what, time_point now);
   void carry_out(time_point now);
   void perform(effect& what, time_point now);
+  std::string full_name(std::uint32_t subscription) const;
 
+  const std::string node_name_;
   router core_;
   neighbours neighbours_;
   router_hands& hands_;

@@ -1,4 +1,5 @@
 #include "actors/tracker.hpp"
+#include <utility>
 
 namespace edupulse {
 
@@ -9,8 +10,10 @@ void receipt_tracker::routed(std::uint32_t owed) {
   changed_.notify_all();
 }
 
-void receipt_tracker::concluded(fate how) {
+void receipt_tracker::concluded(fate how, std::string by) {
   std::lock_guard guard(mutex_);
+  if (status_.by.size() < receipt_status::max_named)
+    status_.by.push_back({std::move(by), how});
   switch (how) {
   case fate::handled:
     ++status_.handled;

@@ -10,8 +10,17 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <string>
+#include <vector>
 
 namespace edupulse {
+
+/// How one subscription ended an event.
+struct concluded_by {
+  std::string subscription; ///< "indexer@api-2": its name and its node's
+  fate how;
+  friend bool operator==(const concluded_by&, const concluded_by&) = default;
+};
 
 /// What is known of a published event so far.
 struct receipt_status {
@@ -21,6 +30,10 @@ struct receipt_status {
   std::uint32_t dead = 0;
   std::uint32_t expired = 0;
   std::uint32_t dropped = 0;
+  /// Who, in the order in which it became known here: the first `max_named`; the numbers above
+  /// count all.
+  std::vector<concluded_by> by{};
+  static constexpr std::size_t max_named = 64;
 
   std::uint32_t concluded() const noexcept { return handled + dead + expired + dropped; }
   bool complete() const noexcept { return routed && concluded() >= owed; }
@@ -31,7 +44,7 @@ class receipt_tracker final : public tracker {
 public:
   // -- router's thread --------------------------------------------------------------
   void routed(std::uint32_t owed);
-  void concluded(fate how);
+  void concluded(fate how, std::string by);
 
   // -- any thread -------------------------------------------------------------------
   receipt_status status() const;

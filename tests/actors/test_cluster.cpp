@@ -315,6 +315,8 @@ TEST_CASE("G26: all nodes of a cluster give a key of a group to the same member"
     CHECK(cluster.handled(at, "worker").size() >= 4 * 2);
   }
   CHECK(cluster.handled_anywhere().size() == 160);
+}
+
 namespace {
 
 /// Node 0 publishes to "reader" on node 1, which is slow, and is killed before it is through.
