@@ -449,3 +449,55 @@ TEST_CASE("G42: what a node concludes of events of an earlier start of their pub
   CHECK(cluster.handled(1, "reader").back() == id);
   CHECK(cluster.complaint == "");
 }
+
+TEST_CASE("G2, G40: what all nodes published balances when their ledgers are added up, also while "
+          "nodes die, stay dead and come back") {
+  const auto seed = random_numbers().seed();
+  std::size_t buried = 0;
+  for (std::uint64_t round = 0; round < rounds(30); ++round) {
+    INFO("round " << round);
+    random_source chance(seed + round);
+    constexpr std::size_t nodes = 3;
+    sim_cluster cluster({.seed = chance.next(), .nodes = nodes, .unreachable_after = 40ms});
+    for (std::size_t at = 0; at < nodes; ++at)
+      cluster.subscribe(at, "reader", "lesson.published.>", patient());
+    std::set<std::string> published; // node 0 publishes, and stays up
+    for (int turn = 0; turn < 200; ++turn) {
+      const auto dice = chance.unit();
+      const auto victim = 1 + chance.next() % (nodes - 1);
+      if (dice < 0.05 && cluster.is_up(victim)) {
+        cluster.kill(victim);
+        for (std::size_t at = 0; at < nodes; ++at)
+          cluster.believe_dead(at, victim);
+      } else if (dice < 0.07 && cluster.is_up(victim)) {
+        cluster.believe_dead(0, victim); // wrongly
+      } else if (dice < 0.12 && !cluster.is_up(victim)) {
+        cluster.restart(victim);
+      }
+      published.insert(cluster.publish(0, "a", "k" + std::to_string(turn % 3)));
+      cluster.step();
+      for (std::size_t at = 0; at < nodes; ++at)
+        if (cluster.is_up(at))
+          REQUIRE(cluster.core(at).ledger_snapshot().balances());
+    }
+    cluster.be_kind();
+    for (std::size_t at = 0; at < nodes; ++at)
+      if (!cluster.is_up(at))
+        cluster.restart(at);
+    REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 20'000));
+    REQUIRE(cluster.complaint == "");
+    ledger_line sum; // what a node received is in its publisher's ledger
+    for (std::size_t at = 0; at < nodes; ++at)
+      for (const auto& line : cluster.core(at).ledger_snapshot().lines)
+        if (!line.received) {
+          sum += line;
+          sum.pending += line.pending;
+        }
+    REQUIRE(sum.balances());
+    REQUIRE(sum.dropped_in_all() == 0);
+    REQUIRE(sum.dead == cluster.letters(0).size());
+    REQUIRE(cluster.handled(0, "reader").size() == published.size());
+    buried += cluster.letters(0).size();
+  }
+  CHECK(buried > 0); // or nothing of this was tried
+}
