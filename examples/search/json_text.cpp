@@ -25,6 +25,18 @@ std::string json_quote(std::string_view text) {
   return result + '"';
 }
 
+std::string json_field(std::string_view name, std::uint64_t value) {
+  return json_quote(name) + ":" + std::to_string(value);
+}
+
+std::string json_field(std::string_view name, std::string_view value) {
+  return json_quote(name) + ":" + json_quote(value);
+}
+
+std::string json_flag(std::string_view name, bool value) {
+  return json_quote(name) + (value ? ":true" : ":false");
+}
+
 json_view json_view::operator[](std::string_view name) const {
   if (is_object())
     for (const auto field : value_.getObject())

@@ -16,6 +16,19 @@ namespace edupulse::search {
 /// taken to be UTF-8 and stay as they are.
 std::string json_quote(std::string_view text);
 
+/// `"name":value`, for putting between braces.
+std::string json_field(std::string_view name, std::uint64_t value);
+std::string json_field(std::string_view name, std::string_view value);
+std::string json_flag(std::string_view name, bool value);
+
+/// `[...]` of what `write` makes of each.
+template <class Items, class Write> std::string json_array(const Items& items, Write write) {
+  std::string text = "[";
+  for (const auto& each : items)
+    text += (text.size() > 1 ? "," : "") + write(each);
+  return text + "]";
+}
+
 /// One value of a parsed document, or of none: looking for what is not there answers "nothing", and
 /// nothing has no members, no text and the number 0. Lives as long as its document.
 class json_view {

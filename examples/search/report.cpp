@@ -1,6 +1,7 @@
 #include "report.hpp"
 #include "handlers.hpp"
 #include "json_text.hpp"
+#include "ledger_json.hpp"
 #include "progress_view.hpp"
 #include <cstdio>
 
@@ -45,31 +46,6 @@ std::string letters_table(const run_report& what, std::size_t width) {
   return text;
 }
 
-template <class Items, class Write> std::string json_array(const Items& items, Write write) {
-  std::string text = "[";
-  for (const auto& each : items)
-    text += (text.size() > 1 ? "," : "") + write(each);
-  return text + "]";
-}
-
-std::string json_field(const char* name, std::uint64_t value) {
-  return json_quote(name) + ":" + std::to_string(value);
-}
-
-std::string json_field(const char* name, std::string_view value) {
-  return json_quote(name) + ":" + json_quote(value);
-}
-
-std::string ledger_json(const ledger_line& line) {
-  return "{" + json_field("topic", line.topic) + "," +
-         json_field("subscription", line.subscription) + "," +
-         json_field("published", line.published) + "," + json_field("handled", line.handled) + "," +
-         json_field("dead", line.dead) + "," + json_field("expired", line.expired) + "," +
-         json_field("dropped", line.dropped_in_all()) + "," + json_field("pending", line.pending) +
-         "," + json_field("retries", line.retries) + "," + json_field("crashes", line.crashes) +
-         "}";
-}
-
 std::string letter_json(const dead_letter& letter) {
   return "{" + json_field("id", letter.id) + "," + json_field("subscription", letter.subscription) +
          "," + json_field("event_id", to_string(letter.event->id())) + "," +
@@ -110,13 +86,11 @@ std::string to_page(const run_report& what, page_style how) {
 std::string to_json_line(const run_report& what) {
   return "{" + json_field("published", what.published) + "," + json_field("skipped", what.skipped) +
          "," + json_field("unknown_fields", what.unknown_fields) +
-         ",\"seconds\":" + fixed(what.seconds) +
-         ",\"interrupted\":" + (what.interrupted ? "true" : "false") + "," +
-         json_field("index", what.index) + "," +
+         ",\"seconds\":" + fixed(what.seconds) + "," + json_flag("interrupted", what.interrupted) +
+         "," + json_field("index", what.index) + "," +
          json_field("busiest_teacher", what.busiest_teacher) + "," +
-         json_field("busiest_notices", what.busiest_notices) +
-         ",\"balanced\":" + (what.ledger.balances() ? "true" : "false") +
-         ",\"ledger\":" + json_array(what.ledger.lines, ledger_json) +
+         json_field("busiest_notices", what.busiest_notices) + "," +
+         json_flag("balanced", what.ledger.balances()) + ",\"ledger\":" + ledger_json(what.ledger) +
          ",\"dead_letters\":" + json_array(what.dead_letters, letter_json) +
          ",\"queries\":" + json_array(what.queries, query_json) + "}\n";
 }

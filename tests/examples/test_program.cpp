@@ -2,86 +2,22 @@
 
 #include "json_text.hpp"
 #include "tests/examples/changes.hpp"
+#include "tests/examples/program.hpp"
 #include "tests/examples/stand_in.hpp"
 #include "tests/support/scratch_dir.hpp"
 #include <algorithm>
 #include <csignal>
 #include <fcntl.h>
 #include <fstream>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
-
-extern char** environ;
 
 using namespace edupulse::search;
 using namespace edupulse::test;
 
 namespace {
-
-std::string read_to_end(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-/// A running edupulse-search. Its output goes to files, its input comes from a pipe.
-class program {
-public:
-  explicit program(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), EDUPULSE_SEARCH_PROGRAM);
-    std::vector<char*> pointers;
-    for (auto& each : arguments)
-      pointers.push_back(each.data());
-    pointers.push_back(nullptr);
-    REQUIRE(::pipe2(input_, O_CLOEXEC) == 0);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, input_[0], 0);
-    posix_spawn_file_actions_addopen(&files, 1, out().c_str(), O_WRONLY | O_CREAT, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, err().c_str(), O_WRONLY | O_CREAT, 0600);
-    REQUIRE(posix_spawn(&pid_, pointers[0], &files, nullptr, pointers.data(), environ) == 0);
-    posix_spawn_file_actions_destroy(&files);
-    ::close(input_[0]);
-  }
-  program(const program&) = delete;
-  program& operator=(const program&) = delete;
-  ~program() {
-    close_input();
-    if (pid_ > 0)
-      ::kill(pid_, SIGKILL);
-    if (pid_ > 0)
-      ::waitpid(pid_, nullptr, 0);
-  }
-
-  void write(const std::string& text) {
-    REQUIRE(::write(input_[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-  }
-  void close_input() {
-    if (input_[1] >= 0)
-      ::close(std::exchange(input_[1], -1));
-  }
-  void signal(int number) const { ::kill(pid_, number); }
-
-  /// Closes the input and waits for the end; the exit code, or minus the signal that ended it.
-  int wait() {
-    int status = 0;
-    ::waitpid(std::exchange(pid_, 0), &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-  std::string output() const { return read_to_end(out()); }
-  std::string errors() const { return read_to_end(err()); }
-
-private:
-  std::filesystem::path out() const { return dir_ / "out"; }
-  std::filesystem::path err() const { return dir_ / "err"; }
-
-  scratch_dir dir_;
-  int input_[2] = {-1, -1};
-  pid_t pid_ = 0;
-};
 
 struct finished {
   int code = 0;
@@ -90,7 +26,7 @@ struct finished {
 };
 
 finished run(std::vector<std::string> arguments, const std::string& input = {}) {
-  program it(std::move(arguments));
+  program it(EDUPULSE_SEARCH_PROGRAM, std::move(arguments));
   if (!input.empty())
     it.write(input);
   it.close_input();
@@ -282,7 +218,8 @@ TEST_CASE("edupulse-search: Elasticsearch and Meilisearch instead of a file, thr
 TEST_CASE("edupulse-search: Ctrl-C while it waits for input drains and prints the ledger") {
   for (const int number : {SIGINT, SIGTERM}) {
     elasticsearch_stand_in server; // tells when the first lesson was handled
-    program it({"--input", "-", "--quiet", "--elasticsearch", server.url()});
+    program it(EDUPULSE_SEARCH_PROGRAM,
+               {"--input", "-", "--quiet", "--elasticsearch", server.url()});
     it.write(lesson("a", "Alchemy"));
     while (server.lessons().empty())
       std::this_thread::yield();
@@ -296,7 +233,8 @@ TEST_CASE("edupulse-search: Ctrl-C while it waits for input drains and prints th
 TEST_CASE("edupulse-search: Ctrl-C while the index is down ends it, and says what was dropped") {
   elasticsearch_stand_in server;
   server.answer_next(503, "", 3600); // an hour's pause
-  program it({"--input", "-", "--quiet", "--json", "--elasticsearch", server.url()});
+  program it(EDUPULSE_SEARCH_PROGRAM,
+             {"--input", "-", "--quiet", "--json", "--elasticsearch", server.url()});
   it.write(lesson("a", "Alchemy"));
   while (server.requests().empty())
     std::this_thread::yield();
@@ -311,7 +249,8 @@ TEST_CASE("edupulse-search: Ctrl-C while the index is down ends it, and says wha
 
 TEST_CASE("edupulse-search: --rate holds back, and can be interrupted") {
   elasticsearch_stand_in server;
-  program it({"--quiet", "--rate", "0.001", "--elasticsearch", server.url()});
+  program it(EDUPULSE_SEARCH_PROGRAM,
+             {"--quiet", "--rate", "0.001", "--elasticsearch", server.url()});
   while (server.lessons().empty())
     std::this_thread::yield();
   it.signal(SIGINT);
