@@ -37,6 +37,8 @@ expected<void> feeder::run(line_reader& from) {
       skip((*line)->number, "longer than 1 MiB, which no event is");
     else if (auto done = publish(**line); !done)
       return done;
+    if (how_.after_each && !how_.after_each())
+      break;
   }
   if (counts_.skipped > reports_max)
     report_("... and " + with_commas(counts_.skipped - reports_max) + " more lines were skipped");

@@ -12,6 +12,8 @@ namespace edupulse::search {
 struct feeder_options {
   double rate = 0; ///< events a second; 0: as fast as it goes
   bool strict = false;
+  /// Called after each line; false ends the feeding as the end of the input would.
+  std::function<bool()> after_each{};
 };
 
 /// Counts while it works; any thread may read them.

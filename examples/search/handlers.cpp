@@ -112,4 +112,40 @@ outcome audit(std::string_view lesson_id, std::string_view title, std::uint32_t 
   return outcome::ok();
 }
 
+audit_rules rules_for(std::uint64_t fail_every) {
+  return {fail_every, fail_every == 0 ? 0U : 251U};
+}
+
+// -- their subscriptions ----------------------------------------------------------------------
+
+namespace {
+expected<void> without_handle(const expected<subscription>& made) {
+  return made ? expected<void>() : tl::unexpected(made.error());
+}
+} // namespace
+
+expected<void> subscribe_indexer(node& to, std::shared_ptr<index_desk> desk) {
+  using namespace std::chrono_literals;
+  subscription_options patient;
+  patient.overload = overload_policy::strict; // an index that is down stops us: no lesson is missed
+  patient.time_limit = 60s;                   // above what a batch of slow requests may take
+  return without_handle(to.subscribe(
+      "lesson.>", "search-indexer",
+      [desk = std::move(desk)] { return std::make_unique<indexer>(desk); }, patient));
+}
+
+expected<void> subscribe_notifier(node& to, notice_board& notices) {
+  return without_handle(to.subscribe<LessonPublished>(
+      "notifier", [&notices](LessonPublished::Reader lesson, const event_info&) {
+        notices.new_lesson(copy(lesson.getTeacherId()));
+      }));
+}
+
+expected<void> subscribe_auditor(node& to, audit_rules rules) {
+  return without_handle(to.subscribe<LessonPublished>(
+      "auditor", [rules](LessonPublished::Reader lesson, const event_info& info) {
+        return audit(copy(lesson.getLessonId()), copy(lesson.getTitle()), info.attempt(), rules);
+      }));
+}
+
 } // namespace edupulse::search

@@ -3,6 +3,7 @@
 
 #include "search_index.hpp"
 #include <atomic>
+#include <edupulse/node.hpp>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -83,5 +84,15 @@ std::uint64_t lesson_number(std::string_view lesson_id);
 /// Throws std::runtime_error, as rules say.
 outcome audit(std::string_view lesson_id, std::string_view title, std::uint32_t attempt,
               const audit_rules& rules);
+/// Throws at every `fail_every`-th lesson; 0: never fails at all.
+audit_rules rules_for(std::uint64_t fail_every);
+
+// -- their subscriptions ----------------------------------------------------------------------
+
+/// Errors of all three: as `subscribe`.
+expected<void> subscribe_indexer(node& to, std::shared_ptr<index_desk> desk);
+/// `notices` must outlive the node.
+expected<void> subscribe_notifier(node& to, notice_board& notices);
+expected<void> subscribe_auditor(node& to, audit_rules rules);
 
 } // namespace edupulse::search

@@ -66,11 +66,25 @@ void add_places(CLI::App& app, options& into) {
       ->needs("--data-dir");
 }
 
+void add_cluster(CLI::App& app, options& into) {
+  auto* cluster =
+      app.add_flag("--cluster", into.cluster,
+                   "Three processes, each a node: one publishes, one indexes, one notifies;\n"
+                   "the one that indexes is killed half-way and started again");
+  for (const char* other : {"--index", "--elasticsearch", "--meilisearch", "--data-dir", "--json"})
+    cluster->excludes(app.get_option(other));
+  app.add_option("--role", into.role)->group("");
+  app.add_option("--join", into.join)->group("");
+  app.add_option("--dir", into.dir)->group("");
+}
+
 /// One sentence: what is wrong, and what to do.
 std::string complaint(const CLI::App* app, const CLI::Error& error) {
   std::string text = error.what();
   text.front() = static_cast<char>(std::tolower(static_cast<unsigned char>(text.front())));
-  if (error.get_name() == "ExcludesError")
+  if (error.get_name() == "ExcludesError" && text.find("--cluster") != std::string::npos)
+    text += ": the nodes of --cluster keep what they need in a place of their own";
+  else if (error.get_name() == "ExcludesError")
     text += ": lessons go into one index, so give one of the two";
   else
     text += "; " + app->get_name() + " --help lists the options and their limits";
@@ -90,6 +104,7 @@ std::variant<options, int> parse_options(int argc, char** argv, const std::strin
   app.add_flag("--json", result.json, "Print one JSON object instead of tables");
   app.add_flag("--quiet", result.quiet, "No progress");
   app.add_flag("-v,--verbose", result.verbose, "Log failed tries and decisions");
+  add_cluster(app, result);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -24,6 +24,11 @@ struct options {
   bool json = false;
   bool quiet = false;
   bool verbose = false;
+  bool cluster = false; ///< three processes, each a node
+  // What such a process is told by the one that starts it.
+  std::string role{};
+  std::string join{};
+  std::string dir{};
 };
 
 /// What to run with, or the exit code of a command line that asked for help or was wrong (said on

@@ -30,22 +30,6 @@ std::string summary(const run_report& what) {
   return text + "\nindex: " + what.index + "\n";
 }
 
-std::string letters_table(const run_report& what, std::size_t width) {
-  std::vector<std::vector<std::string>> rows = {
-      {"subscription", "event", "lesson", "tries", "cause"}};
-  for (const dead_letter& each : what.dead_letters) {
-    if (rows.size() > letters_shown)
-      break;
-    rows.push_back({each.subscription, std::string(each.event->name()),
-                    std::string(each.event->key()), std::to_string(each.attempts.size()),
-                    each.reason});
-  }
-  std::string text = aligned_table(rows, width);
-  if (what.dead_letters.size() > letters_shown)
-    text += "  ... and " + with_commas(what.dead_letters.size() - letters_shown) + " more\n";
-  return text;
-}
-
 std::string letter_json(const dead_letter& letter) {
   return "{" + json_field("id", letter.id) + "," + json_field("subscription", letter.subscription) +
          "," + json_field("event_id", to_string(letter.event->id())) + "," +
@@ -70,12 +54,28 @@ std::string query_json(const answered_query& query) {
 
 } // namespace
 
+std::string letters_table(const std::vector<dead_letter>& letters, std::size_t width) {
+  std::vector<std::vector<std::string>> rows = {
+      {"subscription", "event", "lesson", "tries", "cause"}};
+  for (const dead_letter& each : letters) {
+    if (rows.size() > letters_shown)
+      break;
+    rows.push_back({each.subscription, std::string(each.event->name()),
+                    std::string(each.event->key()), std::to_string(each.attempts.size()),
+                    each.reason});
+  }
+  std::string text = aligned_table(rows, width);
+  if (letters.size() > letters_shown)
+    text += "  ... and " + with_commas(letters.size() - letters_shown) + " more\n";
+  return text;
+}
+
 std::string to_page(const run_report& what, page_style how) {
   std::string page = heading("Summary", how.colors) + "\n" + summary(what);
   page += "\n" + heading("Ledger", how.colors) + "\n" + to_string(what.ledger);
   if (!what.dead_letters.empty())
     page += "\n" + heading("Dead letters: " + with_commas(what.dead_letters.size()), how.colors) +
-            "\n" + letters_table(what, how.width);
+            "\n" + letters_table(what.dead_letters, how.width);
   for (const answered_query& query : what.queries)
     page += "\n" + heading("Lessons about \"" + fit(query.text, 80) + "\"", how.colors) + "\n" +
             (query.hits ? ranked_titles(query.text, *query.hits, how.width)

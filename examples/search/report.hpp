@@ -31,6 +31,9 @@ struct page_style {
   std::size_t width = 0; ///< of a terminal; 0: any
 };
 
+/// The first of them, with a line that says how many more there are.
+std::string letters_table(const std::vector<dead_letter>& letters, std::size_t width);
+
 /// Sections for people; ends with a newline.
 std::string to_page(const run_report& what, page_style how);
 
