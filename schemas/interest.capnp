@@ -1,7 +1,8 @@
 @0x86c4420723be76d4;
 # What a node's subscriptions want of its peers: carried by a link as numbered control messages, so
 # nothing of it is lost or out of order. The first one of a link says everything, later ones what has
-# changed.
+# changed. Unlike the messages of link.capnp it is in Cap'n Proto's stream format, which begins with a
+# segment table.
 
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("edupulse::schema");
