@@ -1,6 +1,6 @@
 // Which peer of the router a session belongs to.
 
-#include "actors/neighbours.hpp"
+#include "actors/desk.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/events.hpp"
 
@@ -21,6 +21,24 @@ std::optional<std::uint32_t> told(const effect_list& out) {
       return to->peer;
   return std::nullopt;
 }
+
+/// Notes what is written to which session.
+struct noting_hands : router_hands {
+  void dispatch(const batch_ptr&) override {}
+  void start_handler(const effects::start_handler&) override {}
+  void stop_handler(const effects::stop_handler&) override {}
+  void bury(effects::bury&&) override {}
+  void settle_redrive(const effects::settle_redrive&) override {}
+  void set_gate(std::uint32_t, bool) override {}
+  void unsubscribed(std::uint32_t) override {}
+  void drained() override {}
+  void to_peer(std::uint64_t session, const std::shared_ptr<peer_message>& what) override {
+    const auto* said = std::get_if<link_effects::send_control>(&what->what);
+    const bool begins = said != nullptr && std::holds_alternative<link_resume>(said->what);
+    written.emplace_back(session, begins);
+  }
+  std::vector<std::pair<std::uint64_t, bool>> written; ///< session, and whether it is its beginning
+};
 
 } // namespace
 
@@ -61,4 +79,21 @@ TEST_CASE("a node that was given up and comes back does not take the session of 
   CHECK(all.session_of(peer_b) == 102);
   CHECK(all.session_of(told(out).value()) == 103);
   CHECK((told(out) == peer_a || !all.session_of(peer_a)));
+}
+
+TEST_CASE("what a peer is told in one session is not written to the next one") {
+  noting_hands hands;
+  desk at({.node_name = "self"}, hands);
+  const auto now = time_point(1h);
+  inbox::contents mail;
+  mail.peers.emplace_back(up(1, "a", 101));
+  at.on_contents(mail, now);
+  REQUIRE(hands.written == std::vector<std::pair<std::uint64_t, bool>>{{101, true}});
+  mail.clear(); // one look into the inbox: the peer answers, the session ends, another one begins
+  mail.peers.emplace_back(peer_inputs::control{101, link_resume{}});
+  mail.peers.emplace_back(peer_inputs::session_lost{101});
+  mail.peers.emplace_back(up(1, "a", 102));
+  hands.written.clear();
+  at.on_contents(mail, now);
+  CHECK(hands.written == std::vector<std::pair<std::uint64_t, bool>>{{101, false}, {102, true}});
 }
