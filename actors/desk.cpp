@@ -115,6 +115,7 @@ void desk::perform(effect& what, time_point now) {
                    if (const auto session = neighbours_.session_of(e.peer))
                      hands_.to_peer(*session, e.what);
                  },
+                 [&](effects::ledgers& e) { hands_.ledgers(std::move(e)); },
                  [&](effects::acknowledge& e) { core_.acknowledge(e, now, effects_); },
                  [](auto&) {}, // a decision: observers have seen it
              },

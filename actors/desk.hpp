@@ -23,6 +23,7 @@ public:
   virtual void set_gate(std::uint32_t subscription, bool closed) = 0;
   virtual void unsubscribed(std::uint32_t subscription) = 0;
   virtual void drained() = 0;
+  virtual void ledgers(effects::ledgers&& what) { static_cast<void>(what); }
   /// Write to the connections of a session, or cut them. Without a wire there are no peers.
   virtual void to_peer(std::uint64_t session, const std::shared_ptr<peer_message>& what) {
     static_cast<void>(session);

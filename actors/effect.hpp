@@ -4,6 +4,7 @@
 // the golden conversations of the tests cannot drift apart.
 
 #include "actors/batch.hpp"
+#include "actors/cluster_ledger.hpp"
 #include "actors/dead_letters.hpp"
 #include "actors/ledger_view.hpp"
 #include <cstdint>
@@ -92,6 +93,13 @@ struct unsubscribed {
 struct ended {
   std::uint32_t subscription;
 };
+/// A question for the ledgers of the cluster has its answer: those of the nodes that have answered,
+/// this one's among them, and the names of the others.
+struct ledgers {
+  std::uint64_t query;
+  std::vector<node_ledger> told;
+  std::vector<std::string> silent;
+};
 /// All that was admitted has been concluded, or cannot be while things stay as they are.
 struct drained {};
 
@@ -166,6 +174,14 @@ struct reassigned {
   std::size_t events;
   bool taken; ///< false: nobody is left, and they are kept until somebody joins
 };
+/// A peer asks for what this node does not know, or too often.
+struct unanswered_ask {
+  std::uint32_t peer;
+};
+/// A peer answers what it was not asked, or too late.
+struct unknown_answer {
+  std::uint32_t peer;
+};
 
 } // namespace effects
 
@@ -177,7 +193,8 @@ using effect =
                  effects::stalled, effects::recovered, effects::dropping, effects::quarantined,
                  effects::resumed, effects::backing_off, effects::handler_down,
                  effects::workers_held, effects::acknowledge, effects::to_peer,
-                 effects::member_refused, effects::reassigned, effects::peer_gone>;
+                 effects::member_refused, effects::reassigned, effects::peer_gone, effects::ledgers,
+                 effects::unanswered_ask, effects::unknown_answer>;
 using effect_list = std::vector<effect>;
 
 } // namespace edupulse

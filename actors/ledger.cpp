@@ -33,6 +33,11 @@ void ledger::retire_subscription(std::uint32_t index) {
     ++retired_;
 }
 
+const std::string* ledger::name_of(std::uint32_t index) const {
+  const auto found = subscriptions_.find(index);
+  return found == subscriptions_.end() ? nullptr : &found->second.name;
+}
+
 /// Adds the rows of retired subscriptions to the shared one.
 void ledger::fold_retired() {
   for (auto& [key, entry] : topics_)
@@ -46,7 +51,7 @@ void ledger::fold_retired(topic_entry& where) {
   std::erase_if(where.rows, [this](const auto& one) {
     if (!subscriptions_.at(one.first).retired)
       return false;
-    everything_else_ += *one.second;
+    everything_else_[is_received(one.first)] += *one.second;
     *one.second = row();
     free_rows_.push_back(one.second);
     return true;
@@ -81,11 +86,11 @@ ledger::row& ledger::row_of(std::string_view topic, std::uint64_t topic_hash,
     return *known;
   const auto who = subscriptions_.find(subscription);
   if (who == subscriptions_.end() || who->second.overflowed)
-    return everything_else_;
+    return everything_else_[is_received(subscription)];
   row* made = make_row();
   if (made == nullptr) {
     who->second.overflowed = true;
-    return everything_else_;
+    return everything_else_[is_received(subscription)];
   }
   entry.rows.insert(position_of(entry.rows, subscription), {subscription, made});
   return *made;
@@ -121,10 +126,10 @@ ledger::row* ledger::make_row() {
 const ledger::row& ledger::find_row(std::string_view topic, std::uint32_t subscription) const {
   const auto found = topics_.find(topic_name{topic, text_hash(topic)});
   const row* known = find_in(found == topics_.end() ? other_topics_ : found->second, subscription);
-  return known == nullptr ? everything_else_ : *known;
+  return known == nullptr ? everything_else_[is_received(subscription)] : *known;
 }
 
-ledger_view ledger::make_view(const pending_map& pending) const {
+ledger_view ledger::make_view(const pending_map& pending, const std::string* own_node) const {
   std::vector<const decltype(topics_)::value_type*> sorted;
   for (const auto& one : topics_)
     sorted.push_back(&one);
@@ -132,26 +137,35 @@ ledger_view ledger::make_view(const pending_map& pending) const {
             [](const auto* a, const auto* b) { return a->first.text < b->first.text; });
   ledger_view view;
   for (const auto* one : sorted)
-    append_lines(one->first.text, one->second, pending, view);
+    append_lines(one->first.text, one->second, pending, own_node, view);
   if (other_topics_.published > 0 || !other_topics_.rows.empty())
-    append_lines(other_topics, other_topics_, pending, view);
-  const auto rest = pending.find(&everything_else_);
-  if (everything_else_.published > 0 || rest != pending.end())
-    view.lines.push_back({everything_else_, std::string(other_topics),
-                          std::string(other_subscriptions),
-                          rest == pending.end() ? 0 : rest->second, false});
+    append_lines(other_topics, other_topics_, pending, own_node, view);
+  for (const bool received : {false, true}) {
+    const auto& counts = everything_else_[received];
+    const auto rest = pending.find(&counts);
+    if ((counts.published > 0 || rest != pending.end()) && !(received && own_node != nullptr))
+      view.lines.push_back({counts, std::string(other_topics), std::string(other_subscriptions),
+                            rest == pending.end() ? 0 : rest->second, received});
+  }
   return view;
 }
 
 void ledger::append_lines(std::string_view topic, const topic_entry& from,
-                          const pending_map& pending, ledger_view& to) const {
-  to.topics.push_back({std::string(topic), from.published, from.no_subscriber});
+                          const pending_map& pending, const std::string* own_node,
+                          ledger_view& to) const {
+  if (own_node == nullptr || from.published > 0)
+    to.topics.push_back({std::string(topic), from.published, from.no_subscriber});
   const auto first = to.lines.size();
   for (const auto& [index, counts] : from.rows) {
     const auto waiting = pending.find(counts);
     if (is_received(index) && counts->published == 0 && waiting == pending.end())
       continue; // it was only asked about
-    to.lines.push_back({*counts, std::string(topic), subscriptions_.at(index).name,
+    if (is_received(index) && own_node != nullptr)
+      continue;
+    auto name = subscriptions_.at(index).name;
+    if (own_node != nullptr && is_of_this_node(index))
+      name += "@" + *own_node;
+    to.lines.push_back({*counts, std::string(topic), std::move(name),
                         waiting == pending.end() ? 0 : waiting->second, is_received(index)});
   }
   std::sort(to.lines.begin() + static_cast<std::ptrdiff_t>(first), to.lines.end(),

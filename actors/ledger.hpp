@@ -5,8 +5,8 @@
 //
 // Bounded, since anybody who may publish may invent topics: `max_topics` topics have lines of their
 // own, later ones share "(other topics)"; there are `max_rows` lines, and what goes beyond shares
-// one line of
-// "(other subscriptions)". Lines of ended subscriptions make room when it is needed. Every line
+// two lines of "(other subscriptions)": what was published here, and what other nodes have
+// published. Lines of ended subscriptions make room when it is needed. Every line
 // balances, the shared ones too.
 
 #include "actors/ledger_view.hpp"
@@ -32,9 +32,9 @@ public:
   static constexpr std::uint32_t received(std::uint32_t subscription) noexcept {
     return subscription | 1u << 30;
   }
-  static constexpr bool is_received(std::uint32_t index) noexcept {
-    return (index & 1u << 30) != 0;
-  }
+  /// Neither of another node nor of a group.
+  static constexpr bool is_of_this_node(std::uint32_t index) noexcept { return index >> 29 == 0; }
+  static constexpr bool is_received(std::uint32_t index) noexcept { return index >> 30 == 1; }
 
   ledger() = default;
   ledger(const ledger&) = delete;
@@ -47,6 +47,8 @@ public:
   /// The subscription has ended, nothing of it is pending, and nobody holds a row of it. Its rows
   /// stay to be seen until their room is needed.
   void retire_subscription(std::uint32_t index);
+  /// Also of one that has ended, as long as its rows can be seen. Null: it has no rows any more.
+  const std::string* name_of(std::uint32_t index) const;
 
   /// Events published under a topic, and whether anybody is owed them. `topic_hash` is
   /// `text_hash(topic)` here and below: what an envelope carries.
@@ -62,11 +64,12 @@ public:
   /// `for_each_pending(count)` must call `count(subscription, topic)` once for each event that is
   /// owed and not concluded.
   template <class F> ledger_view snapshot(F for_each_pending) const {
-    pending_map pending;
-    for_each_pending([&](std::uint32_t subscription, std::string_view topic) {
-      ++pending[&find_row(topic, subscription)];
-    });
-    return make_view(pending);
+    return make_view(count_pending(for_each_pending), nullptr);
+  }
+  /// What was published here alone, and with the node's name behind those of its own subscriptions:
+  /// to be added to what other nodes say of themselves.
+  template <class F> ledger_view published(const std::string& own_node, F for_each_pending) const {
+    return make_view(count_pending(for_each_pending), &own_node);
   }
 
 private:
@@ -107,14 +110,21 @@ private:
   row* make_row();
   void fold_retired();
   void fold_retired(topic_entry& where);
-  ledger_view make_view(const pending_map& pending) const;
+  template <class F> pending_map count_pending(F for_each_pending) const {
+    pending_map pending;
+    for_each_pending([&](std::uint32_t subscription, std::string_view topic) {
+      ++pending[&find_row(topic, subscription)];
+    });
+    return pending;
+  }
+  ledger_view make_view(const pending_map& pending, const std::string* own_node) const;
   void append_lines(std::string_view topic, const topic_entry& from, const pending_map& pending,
-                    ledger_view& to) const;
+                    const std::string* own_node, ledger_view& to) const;
 
   std::unordered_map<topic_key, topic_entry, topic_hasher, same_topic> topics_;
   topic_entry other_topics_;
-  row everything_else_;
-  std::deque<row> rows_; // never move
+  row everything_else_[2]; ///< the second: published on other nodes
+  std::deque<row> rows_;   // never move
   std::vector<row*> free_rows_;
   std::unordered_map<std::uint32_t, subscription_entry> subscriptions_;
   std::size_t retired_ = 0;

@@ -13,6 +13,7 @@
 // A core: what is to be written, delivered or cut is an effect. `flush` at the end of a turn.
 
 #include "actors/inbound.hpp"
+#include "actors/ledger_view.hpp"
 #include "actors/outbox.hpp"
 #include <deque>
 #include <string>
@@ -38,6 +39,21 @@ struct link_numbered {
   std::uint64_t number = 0;
   std::variant<std::vector<ack_run>, std::vector<std::byte>> what;
 };
+/// A question to the peer's router, and one part of the answer. Neither is kept for the next
+/// session, and the link has no part in them.
+struct link_ask {
+  static constexpr std::uint16_t ledger = 0;
+  std::uint64_t id = 0;
+  std::uint16_t about = ledger;
+  std::uint32_t part = 0;
+};
+struct link_answer {
+  std::uint64_t id = 0;
+  std::uint32_t part = 0;
+  bool last = false;
+  ledger_view lines;
+};
+using link_control = std::variant<link_resume, link_taken, link_numbered, link_ask, link_answer>;
 
 namespace link_effects {
 
@@ -45,7 +61,7 @@ struct send_events {
   std::vector<outgoing_run> runs;
 };
 struct send_control {
-  std::variant<link_resume, link_taken, link_numbered> what;
+  link_control what;
 };
 /// Events for a subscription of this node; `events.first_seq` is the number of the first.
 struct deliver {

@@ -86,6 +86,42 @@ void fill(schema::Control::Builder to, const link_numbered& what) {
   }
 }
 
+void fill(schema::Control::Builder to, const link_ask& what) {
+  auto ask = to.initAsk();
+  ask.setId(what.id);
+  ask.setAbout(static_cast<schema::Control::Question>(what.about));
+  ask.setPart(what.part);
+}
+void fill(schema::Control::LedgerLine::Builder to, const ledger_line& what) {
+  to.setTopic(what.topic);
+  to.setSubscription(what.subscription);
+  to.setPublished(what.published);
+  to.setHandled(what.handled);
+  to.setDead(what.dead);
+  to.setExpired(what.expired);
+  auto dropped = to.initDropped(static_cast<unsigned>(what.dropped.size()));
+  for (unsigned i = 0; i < dropped.size(); ++i)
+    dropped.set(i, what.dropped[i]);
+  to.setPending(what.pending);
+  to.setRetries(what.retries);
+  to.setCrashes(what.crashes);
+}
+void fill(schema::Control::Builder to, const link_answer& what) {
+  auto answer = to.initAnswer();
+  answer.setId(what.id);
+  answer.setPart(what.part);
+  answer.setLast(what.last);
+  auto topics = answer.initTopics(static_cast<unsigned>(what.lines.topics.size()));
+  for (unsigned i = 0; i < topics.size(); ++i) {
+    topics[i].setTopic(what.lines.topics[i].topic);
+    topics[i].setPublished(what.lines.topics[i].published);
+    topics[i].setNoSubscriber(what.lines.topics[i].no_subscriber);
+  }
+  auto lines = answer.initLines(static_cast<unsigned>(what.lines.lines.size()));
+  for (unsigned i = 0; i < lines.size(); ++i)
+    fill(lines[i], what.lines.lines[i]);
+}
+
 void fill(schema::EventsHead::Run::Builder to, const outgoing_run& run) {
   to.setCount(run.events.size());
   to.setLevel(run.level == delivery_level::best_effort ? schema::EventsHead::Level::BEST_EFFORT

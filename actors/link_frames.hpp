@@ -68,7 +68,7 @@ struct refusal_message {
   friend bool operator==(const refusal_message&, const refusal_message&) = default;
 };
 
-using control_message = std::variant<link_resume, link_taken, link_numbered>;
+using control_message = link_control;
 
 // -- out: whole frames, header and body -------------------------------------------------------
 
@@ -91,6 +91,8 @@ struct link_limits {
   static constexpr std::size_t runs = 4096;
   static constexpr std::size_t targets = 1024; ///< of one run
   static constexpr std::size_t text_bytes = 255;
+  static constexpr std::size_t ledger_lines = 4096;     ///< of one part of an answer
+  static constexpr std::size_t ledger_text_bytes = 512; ///< a topic, or "subscription@node"
   std::size_t max_event_bytes = default_max_envelope_bytes;
   /// A frame of events: the sender fills frames to 256 KiB, or sends one larger event alone.
   std::size_t events_bytes() const noexcept { return (512u << 10) + max_event_bytes; }

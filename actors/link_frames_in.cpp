@@ -41,11 +41,12 @@ template <class Root, class F> auto reading(std::span<const std::byte> body, F r
   return answer;
 }
 
-expected<std::string> text_of(capnp::Text::Reader text, const char* what) {
+expected<std::string> text_of(capnp::Text::Reader text, const char* what,
+                              std::size_t most = link_limits::text_bytes) {
   const std::string_view view{text.begin(), text.size()};
-  if (view.size() > link_limits::text_bytes || !is_utf8(view))
-    return malformed(std::string(what) + " is not UTF-8 of at most " +
-                     std::to_string(link_limits::text_bytes) + " bytes");
+  if (view.size() > most || !is_utf8(view))
+    return malformed(std::string(what) + " is not UTF-8 of at most " + std::to_string(most) +
+                     " bytes");
   return std::string(view);
 }
 
@@ -148,6 +149,52 @@ expected<control_message> read_numbered(schema::Control::Numbered::Reader from) 
   return to;
 }
 
+expected<std::string> name_of(capnp::Text::Reader text) {
+  return text_of(text, "a name in a ledger", link_limits::ledger_text_bytes);
+}
+
+expected<ledger_line> read_line(schema::Control::LedgerLine::Reader from) {
+  auto topic = name_of(from.getTopic());
+  auto subscription = name_of(from.getSubscription());
+  const auto dropped = from.getDropped(); // once: every reading counts against the limit
+  if (!topic || !subscription || dropped.size() > drop_reasons)
+    return malformed("a line of a ledger without names, or with reasons that are not known");
+  ledger_line to;
+  to.topic = std::move(*topic);
+  to.subscription = std::move(*subscription);
+  to.published = from.getPublished();
+  to.handled = from.getHandled();
+  to.dead = from.getDead();
+  to.expired = from.getExpired();
+  for (unsigned i = 0; i < dropped.size(); ++i)
+    to.dropped[i] = dropped[i];
+  to.pending = from.getPending();
+  to.retries = from.getRetries();
+  to.crashes = from.getCrashes();
+  return to;
+}
+
+expected<control_message> read_answer(schema::Control::Answer::Reader from) {
+  const auto topics = from.getTopics();
+  const auto lines = from.getLines();
+  if (topics.size() > link_limits::ledger_lines || lines.size() > link_limits::ledger_lines)
+    return malformed("too many lines of a ledger");
+  link_answer to{from.getId(), from.getPart(), from.getLast(), {}};
+  for (auto one : topics) {
+    auto topic = name_of(one.getTopic());
+    if (!topic)
+      return tl::unexpected<error>(topic.error());
+    to.lines.topics.push_back({std::move(*topic), one.getPublished(), one.getNoSubscriber()});
+  }
+  for (auto one : lines) {
+    auto line = read_line(one);
+    if (!line)
+      return tl::unexpected<error>(line.error());
+    to.lines.lines.push_back(std::move(*line));
+  }
+  return to;
+}
+
 } // namespace
 
 expected<control_message> decode_control(std::span<const std::byte> body) {
@@ -164,6 +211,12 @@ expected<control_message> decode_control(std::span<const std::byte> body) {
       return link_taken{from.getTaken().getControl(), from.getTaken().getFrames()};
     case schema::Control::NUMBERED:
       return read_numbered(from.getNumbered());
+    case schema::Control::ASK: {
+      const auto ask = from.getAsk();
+      return link_ask{ask.getId(), static_cast<std::uint16_t>(ask.getAbout()), ask.getPart()};
+    }
+    case schema::Control::ANSWER:
+      return read_answer(from.getAnswer());
     }
     return malformed("a control message of no known kind");
   });

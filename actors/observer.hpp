@@ -35,7 +35,7 @@ struct down {
   std::uint32_t generation;
   std::string_view why;
 };
-/// subscribe, unsubscribe, pause, resume, scope, restart, redrive, discard, drain, stop
+/// subscribe, unsubscribe, pause, resume, scope, restart, redrive, discard, ask, drain, stop
 struct command {
   std::string_view verb;
   std::string_view about;

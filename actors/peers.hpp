@@ -24,7 +24,7 @@ namespace edupulse {
 struct peer_message {
   link_effect what;
 };
-using peer_control = std::variant<link_resume, link_taken, link_numbered>;
+using peer_control = link_control;
 
 /// Numbers of subscribers in the routing table. Subscriptions of this node count from 0; those of
 /// peers have the highest bit, then whose they are. (The bit between is the ledger's.)
@@ -119,6 +119,15 @@ public:
   template <class F> void for_each_owed(F f) const {
     for (const auto& [id, one] : peers_)
       one.to->owed().for_each_owed(f);
+  }
+  /// `f(peer, name, link)`.
+  template <class F> void for_each(F f) const {
+    for (const auto& [id, one] : peers_)
+      f(id, one.name, *one.to);
+  }
+  bool is_up(std::uint32_t peer) const {
+    const auto at = peers_.find(peer);
+    return at != peers_.end() && at->second.to->is_up();
   }
   void check() const;
 

@@ -138,6 +138,7 @@ void router::on_wake(time_point now, effect_list& out) {
   for (const auto peer : peers_.overdue(now))
     give_up_peer(peer, "was believed dead and has not come back", now, out);
   peers_.on_tick(now, out);
+  inquiries_.on_tick(now, out);
   finish_turn(now, out);
 }
 
@@ -216,8 +217,9 @@ std::optional<time_point> router::next_deadline() const {
   auto next = supervision_.next_deadline();
   if (!wakes_.empty() && (!next || wakes_.begin()->first < *next))
     next = wakes_.begin()->first;
-  if (const auto due = peers_.next_deadline(); due && (!next || *due < *next))
-    next = due;
+  for (const auto& due : {peers_.next_deadline(), inquiries_.next_deadline()})
+    if (due && (!next || *due < *next))
+      next = due;
   return next;
 }
 
@@ -269,21 +271,6 @@ std::vector<subscription_status> router::status() const {
                    what->owed->about().options.group});
   }
   return all;
-}
-
-ledger_view router::ledger_snapshot() const {
-  return book_.snapshot([this](auto&& count) {
-    for (std::uint32_t which = 0; which < slots_.size(); ++which)
-      if (slots_[which])
-        slots_[which]->owed->for_each_owed([&](const envelope& event, bool received) {
-          count(received ? ledger::received(which) : which, event.topic());
-        });
-    const auto count_at = [&](std::uint32_t index, const envelope& event) {
-      count(index, event.topic());
-    };
-    peers_.for_each_owed(count_at);
-    groups_.for_each_kept(count_at);
-  });
 }
 
 void router::check() const {

@@ -15,6 +15,7 @@
 
 #include "actors/delivery.hpp"
 #include "actors/effect.hpp"
+#include "actors/inquiries.hpp"
 #include "actors/ledger.hpp"
 #include "actors/peers.hpp"
 #include "actors/status.hpp"
@@ -96,6 +97,10 @@ public:
                 effect_list& out);
   /// A frame of events has left for the peer.
   void on_written(std::uint32_t peer, time_point now, effect_list& out);
+  /// Asks every connected peer what it has published; ends with `effects::ledgers`. `query`: not
+  /// open. Errors: `refused` when too many are.
+  expected<void> ask_ledgers(std::uint64_t query, time_point deadline, time_point now,
+                             effect_list& out);
   // These carry out effects.
   void acknowledge(const effects::acknowledge& what, time_point now, effect_list& out);
   void withdraw(const effects::unsubscribed& what, time_point now, effect_list& out);
@@ -120,6 +125,8 @@ public:
   std::optional<time_point> next_deadline() const;
   std::vector<subscription_status> status() const;
   ledger_view ledger_snapshot() const;
+  /// As its part of the cluster's.
+  node_ledger published() const;
   std::size_t owed() const;
   std::size_t stuck() const noexcept { return stuck_.size(); }
   /// Subscriptions whose filter matches.
@@ -185,6 +192,9 @@ private:
   void finish_removal(std::uint32_t which, effect_list& out);
   std::vector<announced_subscription> announcements() const;
   announced_subscription announcement(std::uint32_t which) const;
+  template <class F> void for_each_pending(F count) const;
+  expected<void> on_inquiry(std::uint32_t peer, peer_control& what, time_point now,
+                            effect_list& out);
   void cut_unless(std::uint32_t peer, const expected<void>& good, time_point now, effect_list& out);
   void tell(std::uint32_t peer, link_effect&& what, effect_list& out);
   void flush_peers(time_point now, effect_list& out);
@@ -197,6 +207,7 @@ private:
   ledger book_;
   groups groups_{table_, book_};
   peers peers_{table_, groups_, book_};
+  inquiries inquiries_;
   std::vector<std::unique_ptr<slot>> slots_;
   std::unordered_map<std::string, std::uint32_t> names_;
   std::vector<std::string> all_names_;

@@ -223,6 +223,8 @@ void router_state::unsubscribed(std::uint32_t subscription) {
 
 void router_state::drained() { setup.host->drained(); }
 
+void router_state::ledgers(effects::ledgers&& what) { setup.host->ledgers(std::move(what)); }
+
 void router_state::to_peer(std::uint64_t session, const std::shared_ptr<peer_message>& what) {
   if (!orders)
     orders = std::make_shared<wire_orders::element_type>();

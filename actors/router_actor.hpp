@@ -23,6 +23,7 @@ public:
   virtual void settle_redrive(std::uint64_t letter, fate how) = 0;
   virtual void unsubscribed(std::uint32_t subscription) = 0;
   virtual void drained() = 0;
+  virtual void ledgers(effects::ledgers&& what) = 0;
   virtual std::shared_ptr<const runner_surroundings> surroundings(std::uint32_t subscription) = 0;
   /// An actor runs a lane from now on.
   virtual void started(std::uint32_t subscription, std::uint32_t lane, const caf::actor& who) = 0;
@@ -60,6 +61,7 @@ struct router_state : router_hands {
   void set_gate(std::uint32_t subscription, bool closed) override;
   void unsubscribed(std::uint32_t subscription) override;
   void drained() override;
+  void ledgers(effects::ledgers&& what) override;
   void to_peer(std::uint64_t session, const std::shared_ptr<peer_message>& what) override;
 
   struct child {

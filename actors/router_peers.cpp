@@ -39,6 +39,7 @@ void router::give_up_peer(std::uint32_t peer, std::string_view why, time_point n
 }
 
 void router::remove_peer(std::uint32_t peer, drop_reason why, time_point now, effect_list& out) {
+  inquiries_.on_lost(peer, out);
   peers_.remove(peer, why, out);
   finish_turn(now, out);
 }
@@ -65,12 +66,16 @@ void router::on_session(std::uint32_t peer, time_point now, effect_list& out) {
 }
 
 void router::on_session_lost(std::uint32_t peer, time_point now, effect_list& out) {
+  inquiries_.on_lost(peer, out);
   peers_.on_session_lost(peer, now);
   finish_turn(now, out);
 }
 
 void router::on_control(std::uint32_t peer, peer_control&& what, time_point now, effect_list& out) {
-  auto good = peers_.on_control(peer, std::move(what), now, out);
+  const bool is_inquiry =
+      std::holds_alternative<link_ask>(what) || std::holds_alternative<link_answer>(what);
+  auto good = is_inquiry ? on_inquiry(peer, what, now, out)
+                         : peers_.on_control(peer, std::move(what), now, out);
   cut_unless(peer, good, now, out);
 }
 

@@ -162,6 +162,15 @@ void describe(line& to, const effects::to_peer& e) {
 void describe(line& to, const effects::peer_gone& e) {
   to.word("peer_gone").field("peer", e.peer).word(escaped(e.name)).field("buried", e.buried);
 }
+void describe(line& to, const effects::ledgers& e) {
+  to.word("ledgers").field("told", e.told.size()).field("silent", e.silent.size());
+}
+void describe(line& to, const effects::unanswered_ask& e) {
+  to.word("unanswered_ask").field("peer", e.peer);
+}
+void describe(line& to, const effects::unknown_answer& e) {
+  to.word("unknown_answer").field("peer", e.peer);
+}
 void describe(line& to, const effects::workers_held& e) {
   to.word("workers_held").field("workers", e.workers).field("moved", e.moved).field("left", e.left);
 }
@@ -214,6 +223,9 @@ bool is_decision(const effect& what) noexcept {
                         [](const effects::acknowledge&) { return false; },
                         [](const effects::start_handler&) { return false; },
                         [](const effects::stepped_aside&) { return false; },
+                        [](const effects::ledgers&) { return false; },
+                        [](const effects::unanswered_ask&) { return false; },
+                        [](const effects::unknown_answer&) { return false; },
                         [](const auto&) { return true; },
                     },
                     what);

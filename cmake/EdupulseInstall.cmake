@@ -41,7 +41,7 @@ install(DIRECTORY "${PROJECT_BINARY_DIR}/schemas/generated/schemas/" DESTINATION
         "${_headers}/schemas" FILES_MATCHING PATTERN "*.capnp.h")
 # What the public headers include, and free of CAF: users of a node compile without its headers.
 set(_core_headers
-  batch dead_letters effect handler ledger_view options outcome status tracker)
+  batch cluster_ledger dead_letters effect handler ledger_view options outcome status tracker)
 list(TRANSFORM _core_headers REPLACE "(.+)" "actors/\\1.hpp")
 list(APPEND _core_headers actors/caf.hpp) # for <edupulse/caf.hpp> only
 install(FILES ${_core_headers} DESTINATION "${_headers}/actors")

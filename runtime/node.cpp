@@ -203,6 +203,9 @@ std::string node::address() const { return impl_->address(); }
 std::vector<member> node::members() const { return impl_->members(); }
 expected<void> node::reload_certificates() { return impl_->reload_certificates(); }
 ledger_view node::ledger() const { return impl_->ledger(); }
+expected<edupulse::cluster_ledger> node::cluster_ledger(duration patience) const {
+  return impl_->cluster_ledger(patience);
+}
 std::vector<subscription_status> node::subscriptions() const {
   return impl_->ask([](desk& at) { return at.core().status(); });
 }

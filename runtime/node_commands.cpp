@@ -3,12 +3,14 @@
 
 #include "runtime/completion_sink.hpp"
 #include "runtime/node_impl.hpp"
+#include <algorithm>
 
 namespace edupulse {
 
 namespace {
 constexpr auto look_again = std::chrono::milliseconds(20);
-}
+constexpr auto longest_question = std::chrono::hours(1);
+} // namespace
 
 expected<void> node_impl::command(std::string_view verb, std::string_view name,
                                   expected<void> (router::*what)(std::uint32_t, time_point,
@@ -214,6 +216,40 @@ ledger_view node_impl::ledger() {
       return last_ledger_;
   }
   return ask([](desk& at) { return at.core().ledger_snapshot(); });
+}
+
+expected<cluster_ledger> node_impl::cluster_ledger(duration patience) {
+  if (on_router_thread())
+    return fail(errc::refused, "an inline handler cannot wait for other nodes: it holds the thread "
+                               "that hears them. Ask on another one");
+  std::uint64_t query = 0;
+  std::future<effects::ledgers> later;
+  {
+    std::lock_guard guard(mutex_);
+    query = next_query_++;
+    later = ledgers_asked_for_[query].get_future();
+  }
+  const auto forget_it = [&] {
+    std::lock_guard guard(mutex_);
+    ledgers_asked_for_.erase(query);
+  };
+  patience = std::clamp(patience, duration::zero(), duration(longest_question));
+  auto begun = ask([query, patience](desk& at) {
+    const auto when = std::chrono::steady_clock::now();
+    return at.command("ask", "ledgers", when, [&](router& core, effect_list& out) {
+      return core.ask_ledgers(query, when + patience, when, out);
+    });
+  });
+  if (!begun) {
+    forget_it();
+    return tl::unexpected<error>(begun.error());
+  }
+  try {
+    auto told = later.get(); // the router has the deadline
+    return merge(std::move(told.told), std::move(told.silent));
+  } catch (const std::future_error&) {
+    return fail(errc::stopping, "the node has stopped");
+  }
 }
 
 } // namespace edupulse

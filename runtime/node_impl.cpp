@@ -193,6 +193,12 @@ void node_impl::drained() {
   changed_.notify_all();
 }
 
+void node_impl::ledgers(effects::ledgers&& what) {
+  std::lock_guard guard(mutex_);
+  if (auto asked = ledgers_asked_for_.extract(what.query))
+    asked.mapped().set_value(std::move(what));
+}
+
 std::shared_ptr<const runner_surroundings> node_impl::surroundings(std::uint32_t which) {
   std::lock_guard guard(mutex_);
   return around_.at(which);
@@ -305,6 +311,10 @@ void node_impl::close_down(bool somebody_is_stuck) {
   gone->get_future().wait();
   bell_->set(nullptr);
   router_ = nullptr;
+  {
+    std::lock_guard guard(mutex_);
+    ledgers_asked_for_.clear(); // whoever waits is told that the node has stopped
+  }
   alarm_.reset();
   if (somebody_is_stuck && own_system_) {
     log_->say(log_level::error, "stop: a handler has not returned; its thread is left behind");

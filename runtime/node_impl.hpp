@@ -61,6 +61,7 @@ public:
   expected<void> ready(const std::string& topic, std::size_t n, duration patience);
   /// After the stop: as it was at the end.
   ledger_view ledger();
+  expected<edupulse::cluster_ledger> cluster_ledger(duration patience);
 
   // -- the end ----------------------------------------------------------------------------
   expected<void> drain(duration patience);
@@ -73,6 +74,7 @@ public:
   void settle_redrive(std::uint64_t letter, fate how) override;
   void unsubscribed(std::uint32_t subscription) override;
   void drained() override;
+  void ledgers(effects::ledgers&& what) override;
   std::shared_ptr<const runner_surroundings> surroundings(std::uint32_t which) override;
   void started(std::uint32_t subscription, std::uint32_t lane, const caf::actor& who) override;
   void stuck(std::uint32_t subscription, bool came_back) override;
@@ -126,6 +128,8 @@ private:
   std::map<std::uint32_t, std::shared_ptr<runner_surroundings>> around_;
   std::map<std::string, std::uint32_t, std::less<>> live_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, caf::actor_addr> actors_; ///< weak
+  std::map<std::uint64_t, std::promise<effects::ledgers>> ledgers_asked_for_;
+  std::uint64_t next_query_ = 1;
   std::size_t stuck_ = 0;
   bool drained_ = false;
   bool stopping_ = false;

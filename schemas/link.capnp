@@ -109,6 +109,48 @@ struct Control {
         carried @6 :Data;
       }
     }
+    ask :group {
+      # A question, which nobody keeps: with the session it is over.
+      id @7 :UInt64;
+      # Of the asker's choice, and another one for each question.
+      about @8 :Question;
+      part @9 :UInt32;
+      # 0 begins; each next part is asked for when the one before has come.
+    }
+    answer :group {
+      id @10 :UInt64;
+      part @11 :UInt32;
+      last @12 :Bool;
+      topics @13 :List(TopicCounts);
+      lines @14 :List(LedgerLine);
+      # Of what the sender has published, and of nothing else: so the sum over all nodes counts each
+      # event once. Not more than 4096 of either in a part.
+    }
+  }
+
+  enum Question {
+    ledger @0;
+  }
+  struct TopicCounts {
+    topic @0 :Text;
+    # At most 512 bytes, as all names here.
+    published @1 :UInt64;
+    noSubscriber @2 :UInt64;
+  }
+  struct LedgerLine {
+    topic @0 :Text;
+    subscription @1 :Text;
+    # "indexer@api-2": with the node it is on, also when that is the sender.
+    published @2 :UInt64;
+    handled @3 :UInt64;
+    dead @4 :UInt64;
+    expired @5 :UInt64;
+    dropped @6 :List(UInt64);
+    # By reason, as in `Ack.why`. Those that are not named are 0.
+    pending @7 :UInt64;
+    # published = handled + dead + expired + the sum of dropped + pending
+    retries @8 :UInt64;
+    crashes @9 :UInt64;
   }
 
   struct Expectation {
@@ -125,7 +167,7 @@ struct Control {
     how @3 :Fate;
     why @4 :UInt8;
     # Of dropped ones: shed_stalled 0, drop_newest 1, drop_oldest 2, superseded 3,
-    # best_effort_full 4, unsubscribed 5, stopped 6, discarded 7, unreachable 8.
+    # best_effort_full 4, unsubscribed 5, stopped 6, discarded 7, reassigned 8, unreachable 9.
   }
   enum Fate {
     handled @0;

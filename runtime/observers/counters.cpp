@@ -33,7 +33,10 @@ constexpr std::string_view effect_names[] = {"batches.dispatched",
                                              "peers.acknowledged",
                                              "peers.told",
                                              "members.refused",
-                                             "members.reassigned"};
+                                             "members.reassigned",
+                                             "ledgers.gathered",
+                                             "asks.unanswered",
+                                             "answers.unknown"};
 static_assert(std::size(input_names) == std::variant_size_v<input>);
 static_assert(std::size(effect_names) == std::variant_size_v<effect>);
 } // namespace

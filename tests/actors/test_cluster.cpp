@@ -171,6 +171,10 @@ TEST_CASE("G2, G3: under random cuts, partitions, kills and restarts what is pub
       }
     }
     REQUIRE(cluster.core(0).ledger_snapshot().balances());
+    const auto all = cluster.ledgers(0).sum; // only node 0 has published
+    REQUIRE(all.balances());
+    REQUIRE(all.total().pending == 0);
+    REQUIRE(all.total().published == cluster.core(0).ledger_snapshot().total().published);
   }
 }
 
@@ -225,6 +229,7 @@ public:
     if (nobody_dies_)
       REQUIRE(once.size() == seen.size());
     REQUIRE(cluster_.core(0).ledger_snapshot().balances());
+    REQUIRE(cluster_.ledgers(0).sum.balances());
     const auto total = cluster_.core(0).ledger_snapshot().total();
     REQUIRE(total.dropped_in_all() == total.dropped_for(drop_reason::reassigned));
   }

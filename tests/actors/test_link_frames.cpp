@@ -57,6 +57,22 @@ hello_message hello() {
   return what;
 }
 
+link_answer ledger_part() {
+  ledger_line line;
+  line.topic = "lesson.published.a";
+  line.subscription = "indexer@api-2";
+  line.published = 20;
+  line.handled = 1;
+  line.dead = 2;
+  line.expired = 3;
+  line.pending = 4;
+  line.retries = 5;
+  line.crashes = 6;
+  line.dropped[0] = 7;
+  line.dropped[drop_reasons - 1] = 3;
+  return {5, 2, true, {{{"lesson.published.a", 20, 1}}, {line}}};
+}
+
 template <class T> control_message round_trip(const T& what) {
   frame_bytes frame;
   append_frame(frame, control_message(what));
@@ -105,6 +121,54 @@ TEST_CASE("frames: control messages read as they were written") {
   const std::vector<std::byte> bytes{std::byte{1}, std::byte{0}, std::byte{255}};
   const auto carried = std::get<link_numbered>(round_trip(link_numbered{11, bytes}));
   CHECK(std::get<std::vector<std::byte>>(carried.what) == bytes);
+}
+
+TEST_CASE("frames: a question and a part of a ledger read as they were written") {
+  const auto ask = std::get<link_ask>(round_trip(link_ask{7, 0, 3}));
+  CHECK(ask.id == 7);
+  CHECK(ask.about == link_ask::ledger);
+  CHECK(ask.part == 3);
+  CHECK(std::get<link_ask>(round_trip(link_ask{7, 9, 3})).about == 9); // of a later version
+  const auto sent = ledger_part();
+  const auto part = std::get<link_answer>(round_trip(sent));
+  CHECK(part.id == 5);
+  CHECK(part.part == 2);
+  CHECK(part.last);
+  REQUIRE(part.lines.topics.size() == 1);
+  CHECK(part.lines.topics[0].topic == "lesson.published.a");
+  CHECK(part.lines.topics[0].published == 20);
+  CHECK(part.lines.topics[0].no_subscriber == 1);
+  REQUIRE(part.lines.lines.size() == 1);
+  const auto& line = part.lines.lines[0];
+  CHECK(line.topic == sent.lines.lines[0].topic);
+  CHECK(line.subscription == "indexer@api-2");
+  CHECK(line.published == 20);
+  CHECK(line.handled == 1);
+  CHECK(line.dead == 2);
+  CHECK(line.expired == 3);
+  CHECK(line.dropped == sent.lines.lines[0].dropped);
+  CHECK(line.pending == 4);
+  CHECK(line.retries == 5);
+  CHECK(line.crashes == 6);
+}
+
+TEST_CASE("G44: names that are too long or no text, and too many lines of a ledger, are refused") {
+  const auto refused = [](auto change) {
+    auto what = ledger_part();
+    change(what.lines);
+    frame_bytes frame;
+    append_frame(frame, control_message(what));
+    return !decode_control(body_of(frame));
+  };
+  const std::string longest(link_limits::ledger_text_bytes, 'x');
+  CHECK_FALSE(refused([&](ledger_view& of) { of.lines[0].topic = longest; }));
+  CHECK(refused([&](ledger_view& of) { of.lines[0].topic = longest + "x"; }));
+  CHECK(refused([&](ledger_view& of) { of.lines[0].subscription = longest + "x"; }));
+  CHECK(refused([&](ledger_view& of) { of.topics[0].topic = longest + "x"; }));
+  CHECK(refused([](ledger_view& of) { of.lines[0].subscription = "\xff\xfe"; }));
+  CHECK_FALSE(refused([](ledger_view& of) { of.topics.resize(link_limits::ledger_lines); }));
+  CHECK(refused([](ledger_view& of) { of.topics.resize(link_limits::ledger_lines + 1); }));
+  CHECK(refused([](ledger_view& of) { of.lines.resize(link_limits::ledger_lines + 1); }));
 }
 
 TEST_CASE("frames: thousands of conclusions are one segment, whatever the builder makes of them") {
@@ -238,5 +302,8 @@ TEST_CASE("frames: bytes changed at random are an error or another message, neve
   append_frame(
       frame, control_message(link_numbered{1, std::vector<ack_run>{{1, 2, 3, fate::handled, {}},
                                                                    {4, 5, 6, fate::dropped, {}}}}));
+  with_bit_flips(frame, [](auto body) { static_cast<void>(decode_control(body)); });
+  frame.clear();
+  append_frame(frame, control_message(ledger_part()));
   with_bit_flips(frame, [](auto body) { static_cast<void>(decode_control(body)); });
 }

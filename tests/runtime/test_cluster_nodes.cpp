@@ -171,3 +171,53 @@ TEST_CASE("what cannot be in the options of a cluster is said with the option's 
   how.cluster.listen = "0.0.0.0:0";
   CHECK(said(how).find("`cluster.advertise`") != std::string::npos);
 }
+
+namespace {
+
+/// Three nodes that know each other, each with a reader.
+struct three_nodes {
+  three_nodes() {
+    all.push_back(node::start(options_of("a")).value());
+    for (const auto* name : {"b", "c"})
+      all.push_back(node::start(options_of(name, {all[0].address()})).value());
+    for (auto& one : all)
+      REQUIRE(one.subscribe<LessonPublished>("reader", [](auto, const event_info&) {}));
+    for (auto& one : all)
+      REQUIRE(one.ready("lesson.published", 3, 30s));
+  }
+  std::vector<node> all;
+};
+
+} // namespace
+
+TEST_CASE("G44: every node of a cluster can say what became of all that was published in it") {
+  three_nodes of;
+  for (auto& one : of.all)
+    for (int i = 0; i < 10; ++i)
+      REQUIRE(one.publish<LessonPublished>([](auto lesson) { lesson.setLessonId("l1"); }));
+  for (auto& one : of.all) {
+    cluster_ledger whole;
+    eventually([&] {
+      whole = one.cluster_ledger(5s).value();
+      return whole.silent.empty() && whole.sum.of_subscription("reader@c").handled == 30 &&
+             whole.sum.total().pending == 0;
+    });
+    CHECK(whole.nodes == std::vector<std::string>{"a", "b", "c"});
+    CHECK(whole.sum.balances());
+    for (const auto* name : {"reader@a", "reader@b", "reader@c"})
+      CHECK(whole.sum.of_subscription(name).handled == 30);
+  }
+}
+
+TEST_CASE("G44: a node that is alone answers for itself, and a stopped one says so") {
+  auto alone = node::start({.name = "alone"}).value();
+  REQUIRE(alone.subscribe<LessonPublished>("reader", [](auto, const event_info&) {}));
+  auto given = alone.publish<LessonPublished>([](auto) {}, {.track = true});
+  REQUIRE(given->wait(5s));
+  const auto whole = alone.cluster_ledger(5s).value();
+  CHECK(whole.nodes == std::vector<std::string>{"alone"});
+  CHECK(whole.sum.of_subscription("reader@alone").handled == 1);
+  CHECK(whole.sum.balances());
+  alone.stop();
+  CHECK(alone.cluster_ledger(5s).error().code == errc::stopping);
+}

@@ -157,6 +157,17 @@ public:
   }
 
   // -- looking --------------------------------------------------------------------------
+  /// What a node makes of the ledgers of all, when it waits for so many steps.
+  cluster_ledger ledgers(std::size_t at, int steps = 1000) {
+    auto& one = *nodes_[at];
+    const auto query = next_query_++;
+    const auto deadline = now_ + std::chrono::milliseconds(steps);
+    if (!one.core->ask_ledgers(query, deadline, now_, one.asked))
+      complain("a question was refused");
+    carry_out(at);
+    steps_until([&] { return one.ledgers.contains(query); }, steps + 1);
+    return one.ledgers.at(query);
+  }
   router& core(std::size_t at) { return *nodes_[at]->core; }
   /// Successful calls, in order, over all starts of the node: event ids.
   const std::vector<std::string>& handled(std::size_t at, const std::string& name) {
@@ -201,6 +212,7 @@ private:
     std::map<std::string, std::vector<std::string>> handled_now;
     std::vector<dead_letter> letters;
     std::vector<std::uint64_t> redriven;
+    std::map<std::uint64_t, cluster_ledger> ledgers; ///< by query
   };
   struct arrival {
     time_point when;
@@ -296,6 +308,9 @@ private:
           one.core->acknowledge(*told, now_, one.asked);
         else if (const auto* over = std::get_if<effects::unsubscribed>(&what))
           one.core->withdraw(*over, now_, one.asked);
+        else if (auto* answered = std::get_if<effects::ledgers>(&what))
+          one.ledgers[answered->query] =
+              merge(std::move(answered->told), std::move(answered->silent));
         else if (const auto* say = std::get_if<effects::to_peer>(&what))
           send(at, say->peer, say->what->what);
         else if (auto* dead = std::get_if<effects::bury>(&what))
@@ -431,6 +446,7 @@ private:
   std::set<std::pair<std::size_t, std::size_t>> sessions_;
   std::set<std::size_t> side_;
   std::vector<std::string> handled_anywhere_;
+  std::uint64_t next_query_ = 1;
   std::deque<arrival> in_flight_;
   std::map<std::tuple<std::size_t, std::size_t, int>, time_point> last_arrival_;
 };

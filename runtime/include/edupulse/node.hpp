@@ -9,6 +9,7 @@
 // `publish` answers `back_pressure` at once, `unsubscribe` and `stop` are begun and not awaited. An
 // inline handler is on the router's own thread: there every command is begun and not awaited.
 
+#include "actors/cluster_ledger.hpp"
 #include "actors/dead_letters.hpp"
 #include "actors/ledger_view.hpp"
 #include "actors/status.hpp"
@@ -152,6 +153,10 @@ public:
   /// Errors: as of the start; what was in use stays in use.
   expected<void> reload_certificates();
   ledger_view ledger() const;
+  /// The ledgers of this node and of all others that answer within `patience` (an hour at most), as
+  /// one that balances. A node that is alone answers at once. Errors: `refused` in an inline
+  /// handler, and when sixteen threads ask already; `stopping`.
+  expected<edupulse::cluster_ledger> cluster_ledger(duration patience) const;
   std::vector<subscription_status> subscriptions() const;
   /// Counters since the start, by name.
   std::vector<std::pair<std::string, std::uint64_t>> counters() const;

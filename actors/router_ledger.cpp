@@ -1,0 +1,52 @@
+// The router's ledger, and those of other nodes.
+
+#include "actors/router.hpp"
+
+namespace edupulse {
+
+/// `count(index, topic)` for each event that is owed and not concluded.
+template <class F> void router::for_each_pending(F count) const {
+  for (std::uint32_t which = 0; which < slots_.size(); ++which)
+    if (slots_[which])
+      slots_[which]->owed->for_each_owed([&](const envelope& event, bool received) {
+        count(received ? ledger::received(which) : which, event.topic());
+      });
+  const auto count_at = [&](std::uint32_t index, const envelope& event) {
+    count(index, event.topic());
+  };
+  peers_.for_each_owed(count_at);
+  groups_.for_each_kept(count_at);
+}
+
+ledger_view router::ledger_snapshot() const {
+  return book_.snapshot([this](auto&& count) { for_each_pending(count); });
+}
+
+node_ledger router::published() const {
+  return {how_.node_name,
+          book_.published(how_.node_name, [this](auto&& count) { for_each_pending(count); })};
+}
+
+expected<void> router::ask_ledgers(std::uint64_t query, time_point deadline, time_point now,
+                                   effect_list& out) {
+  std::vector<inquiries::who> all;
+  peers_.for_each([&](std::uint32_t id, const std::string& name, const link& to) {
+    all.push_back({id, name, to.has_session()});
+  });
+  auto begun = inquiries_.begin(query, published(), all, deadline, now, out);
+  finish_turn(now, out);
+  return begun;
+}
+
+expected<void> router::on_inquiry(std::uint32_t peer, peer_control& what, time_point now,
+                                  effect_list& out) {
+  if (!peers_.is_up(peer))
+    return fail(errc::protocol, "the peer did not begin the session");
+  if (auto* told = std::get_if<link_answer>(&what))
+    return inquiries_.on_answer(peer, std::move(*told), now, out);
+  inquiries_.on_ask(
+      peer, std::get<link_ask>(what), [this] { return published().published; }, now, out);
+  return {};
+}
+
+} // namespace edupulse
