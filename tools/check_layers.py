@@ -21,7 +21,7 @@ HAND_OVER = {"inbox", "batch", "tracker", "runner", "envelope_pool"}
 CAF_IN_ACTORS = {"interfaces", "caf"}
 # What applications see of actors/: plain values, no CAF.
 PUBLIC_ACTORS = {"outcome", "options", "handler", "tracker", "effect", "batch", "ledger_view",
-                 "dead_letters", "status"}
+                 "dead_letters", "status", "cluster_ledger"}
 
 # What lives with the tests and is run larger by a benchmark.
 SIMULATIONS = {"tests/support/sim_membership.hpp"}

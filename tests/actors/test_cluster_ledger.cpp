@@ -62,6 +62,22 @@ TEST_CASE("G44: lines of one subscription add up over its publishers, each event
   CHECK(cluster.complaint == "");
 }
 
+namespace {
+/// Only the last node dies.
+void break_or_mend(sim_cluster& cluster, random_source& chance, std::size_t nodes) {
+  const auto dice = chance.unit();
+  const auto last = nodes - 1;
+  if (dice < 0.05 && cluster.is_up(last))
+    cluster.kill(last);
+  else if (dice < 0.2 && !cluster.is_up(last))
+    cluster.restart(last);
+  else if (dice < 0.3)
+    cluster.partition({chance.next() % nodes});
+  else if (dice < 0.5)
+    cluster.heal();
+}
+} // namespace
+
 TEST_CASE("G44: the ledger of the cluster balances at any moment, through cuts, partitions, kills "
           "and restarts, and says who is missing") {
   const auto seed = random_numbers().seed();
@@ -79,15 +95,7 @@ TEST_CASE("G44: the ledger of the cluster balances at any moment, through cuts, 
     std::vector<std::uint64_t> published(nodes);
     const auto last = nodes - 1; // does not publish, and may die
     for (int turn = 0; turn < 40; ++turn) {
-      const auto dice = chance.unit();
-      if (dice < 0.05 && cluster.is_up(last))
-        cluster.kill(last);
-      else if (dice < 0.2 && !cluster.is_up(last))
-        cluster.restart(last);
-      else if (dice < 0.3)
-        cluster.partition({chance.next() % nodes});
-      else if (dice < 0.5)
-        cluster.heal();
+      break_or_mend(cluster, chance, nodes);
       for (auto n = chance.next() % 8; n > 0; --n) {
         const auto from = chance.next() % last;
         cluster.publish(from, "a", "k" + std::to_string(n));
