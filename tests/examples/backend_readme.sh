@@ -52,5 +52,6 @@ expect '{"node":"c","hits":[{"lessonId":"1"'
 expect '"starts":2'
 # What was owed arrives soon after the start, and the page's search may have been a little early.
 until curl -sS "127.0.0.1:${ports[2]}/search?q=quantum" | grep -q '"lessonId":"2"'; do :; done
-kill %1 %2 %3 2>/dev/null || true
+kill $(jobs -p)
+wait
 echo OK
