@@ -119,7 +119,7 @@ private:
     now_ = stage::away;
     killed_at_ = counts_.published;
     who_.screen.say("indexer (pid " + std::to_string(pid) + ") is killed with SIGKILL after " +
-                    with_commas(killed_at_) + " lessons; publishing goes on");
+                    with_commas(killed_at_) + " events; publishing goes on");
   }
   bool restart() {
     const auto waiting = owed();
@@ -127,7 +127,7 @@ private:
     const bool good = note(who_.start_indexer_again());
     if (good)
       who_.screen.say("indexer is started again (pid " + std::to_string(who_.indexer->pid()) +
-                      ") after " + with_commas(counts_.published) + " lessons; " + waiting +
+                      ") after " + with_commas(counts_.published) + " events; " + waiting +
                       " of them wait for it");
     return good;
   }
