@@ -101,7 +101,7 @@ ledger::row* ledger::dead_row(std::string_view topic, std::uint64_t topic_hash,
   for (const auto& [index, counts] : entry_of(topic, topic_hash).rows)
     if (counts->dead > 0 && !is_received(index) && subscriptions_.at(index).name == name)
       return counts;
-  return everything_else_.dead > 0 ? &everything_else_ : nullptr;
+  return everything_else_[0].dead > 0 ? &everything_else_[0] : nullptr;
 }
 
 ledger::row* ledger::find_in(const topic_entry& where, std::uint32_t subscription) noexcept {
