@@ -44,9 +44,10 @@ template <class Root, class F> auto reading(std::span<const std::byte> body, F r
 expected<std::string> text_of(capnp::Text::Reader text, const char* what,
                               std::size_t most = link_limits::text_bytes) {
   const std::string_view view{text.begin(), text.size()};
-  if (view.size() > most || !is_utf8(view))
-    return malformed(std::string(what) + " is not UTF-8 of at most " + std::to_string(most) +
-                     " bytes");
+  // A zero would end the text for whoever writes it again: another name than the one checked.
+  if (view.size() > most || !is_utf8(view) || view.find('\0') != view.npos)
+    return malformed(std::string(what) + " is not UTF-8 without zeros of at most " +
+                     std::to_string(most) + " bytes");
   return std::string(view);
 }
 
