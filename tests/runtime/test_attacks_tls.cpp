@@ -1,0 +1,205 @@
+// Attacks on a running node with TLS.
+
+#include "tests/support/attacked.hpp"
+#include "tests/support/certificates.hpp"
+#include "tests/support/raw_peer.hpp"
+#include <ctime>
+#include <functional>
+#include <openssl/ssl.h>
+#include <vector>
+
+using namespace edupulse;
+using namespace edupulse::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::int64_t wall() { return static_cast<std::int64_t>(std::time(nullptr)); }
+
+certificate_form valid_now(certificate_form form) {
+  form.not_before = wall() - one_day;
+  form.not_after = wall() + 30 * one_day;
+  return form;
+}
+
+/// An authority, the places of two nodes, and the nodes.
+struct secure_pair {
+  secure_pair() : place_a(ca, own_a), place_b(ca, own_b) {
+    revoke({});
+    both.emplace(options("a", place_a), options("b", place_b));
+  }
+  static node_options options(const std::string& name, const node_place& place) {
+    auto how = attacked_options(name);
+    how.cluster.tls = place.file("node.crt").parent_path();
+    return how;
+  }
+  void revoke(const std::vector<const X509*>& which) {
+    const auto list = ca.revoke(which, wall() - one_day, wall() + 30 * one_day);
+    place_a.put("ca.crl", list);
+    place_b.put("ca.crl", list);
+  }
+  certified issue(const std::string& name) const { return ca.issue(valid_now(node_form(name))); }
+
+  authority ca{"test authority", valid_now({})};
+  certified own_a = issue("a");
+  certified own_b = issue("b");
+  node_place place_a;
+  node_place place_b;
+  std::optional<attacked> both;
+};
+
+/// Shakes hands as far as it goes, and waits for the end.
+void knock(const std::string& address, stranger& who) {
+  raw_peer wire(address);
+  std::vector<std::byte> in;
+  wire.send(who.answer({}));
+  while (wire.read_some(in))
+    wire.send(who.answer(std::exchange(in, {})));
+}
+
+/// A member's connection, made by hand with its own certificate.
+class certified_peer {
+public:
+  certified_peer(const std::string& address, const certified& own) : wire_(address), tls_(false) {
+    tls_.show(own);
+    std::vector<std::byte> in;
+    wire_.send(tls_.answer({}));
+    while (!tls_.is_open()) {
+      REQUIRE(wire_.read_some(in));
+      wire_.send(tls_.answer(std::exchange(in, {})));
+    }
+  }
+  void say(const hello_message& what) {
+    frame_bytes bytes;
+    append_frame(bytes, what);
+    REQUIRE(SSL_write(tls_.ssl(), bytes.data(), static_cast<int>(bytes.size())) > 0);
+    wire_.send(tls_.answer({}));
+  }
+  void wait_for_the_end() { wire_.read_to_end(); }
+
+private:
+  raw_peer wire_;
+  stranger tls_;
+};
+
+} // namespace
+
+TEST_CASE("G65, G81: without TLS 1.3 and a good certificate nobody comes as far as a hello") {
+  secure_pair at;
+  auto& nodes = *at.both;
+  const auto address = nodes.a.address();
+  for (const auto* text : {"GET / HTTP/1.1\r\n\r\n", "\xff\xff\xff\xff\1\1\1\1", "hello there"}) {
+    raw_peer who(address);
+    who.send(std::string_view(text));
+    who.read_to_end();
+  }
+  raw_peer plain(address);
+  plain.say(one_switchboard::hello_of(peer(9), 5, false));
+  plain.read_to_end();
+
+  const authority other("another authority", valid_now({}));
+  const auto revoked = at.issue("r");
+  at.revoke({revoked.certificate.get()});
+  REQUIRE(nodes.a.reload_certificates());
+  auto expired = node_form("x");
+  expired.not_before = wall() - 20 * one_day;
+  expired.not_after = wall() - one_day;
+  auto early = valid_now(node_form("x"));
+  early.not_before = wall() + one_day;
+  auto server_only = valid_now(node_form("x"));
+  server_only.usage = "serverAuth";
+  auto nameless = valid_now(node_form("x"));
+  nameless.names.clear();
+  std::vector<certified> all;
+  all.push_back(other.issue(valid_now(node_form("x"))));
+  for (const auto& form :
+       {expired, early, server_only, nameless, valid_now(node_form("x", "college"))})
+    all.push_back(at.ca.issue(form));
+  const auto try_with = [&](const certified& bad) {
+    stranger who(false);
+    who.show(bad);
+    knock(address, who);
+  };
+  try_with(revoked);
+  for (const auto& bad : all)
+    try_with(bad);
+  stranger anonymous(false); // a client without a certificate
+  knock(address, anonymous);
+  stranger old(false, [](SSL_CTX* how) { SSL_CTX_set_max_proto_version(how, TLS1_2_VERSION); });
+  old.show(at.issue("x"));
+  knock(address, old);
+  CHECK_FALSE(old.is_open());
+  CHECK(nodes.a.members().size() == 2);
+  nodes.serves();
+}
+
+TEST_CASE(
+    "G61, G65: a TLS connection that says nothing is cut off, before its handshake or after") {
+  secure_pair at;
+  raw_peer before(at.both->a.address());
+  raw_peer amid(at.both->a.address());
+  stranger half(false);
+  amid.send(half.answer({}));
+  certified_peer after(at.both->a.address(), at.issue("m"));
+  before.read_to_end();
+  amid.read_to_end();
+  after.wait_for_the_end();
+  at.both->serves();
+}
+
+TEST_CASE("G63: a member with a good certificate cannot take another one's name, nor its id, nor "
+          "this node's own") {
+  secure_pair at;
+  auto& nodes = *at.both;
+  const auto b = nodes.seen("b").value();
+  const auto a = nodes.seen("a").value();
+  const auto own = at.issue("m");
+  const auto lie = [&](const member& of, const std::string& name, std::uint64_t epoch) {
+    certified_peer who(nodes.a.address(), own);
+    who.say(
+        one_switchboard::hello_of({of.id, epoch, 4711, name, "school", "127.0.0.1:1"}, 5, false));
+    who.wait_for_the_end();
+    nodes.serves();
+  };
+  lie(b, "b", b.epoch + 1);
+  lie(b, "m", b.epoch + 1);
+  lie(a, "m", a.epoch + 1);
+  CHECK(nodes.seen("b")->connected);
+  CHECK_FALSE(nodes.seen("m"));
+}
+
+TEST_CASE("G68: a member whose certificate is revoked is thrown out when the list is read") {
+  secure_pair at;
+  auto& nodes = *at.both;
+  at.revoke({at.own_b.certificate.get()});
+  REQUIRE(nodes.a.reload_certificates());
+  CHECK_FALSE(nodes.seen("b")->connected);
+  node_place place_c(at.ca, at.issue("c"));
+  place_c.put("ca.crl",
+              at.ca.revoke({at.own_b.certificate.get()}, wall() - one_day, wall() + one_day));
+  auto c = attacked::start_at(nodes.a, secure_pair::options("c", place_c));
+  eventually([&] { return nodes.seen("c") && nodes.seen("c")->connected; });
+  CHECK_FALSE(nodes.seen("b")->connected);
+}
+
+TEST_CASE("G68: certificates that cannot be used change nothing, and a key that others can read "
+          "is not used at all") {
+  secure_pair at;
+  auto& nodes = *at.both;
+  const auto good = at.own_a.certificate_pem();
+  for (const auto& bad : {good.substr(0, good.size() / 2), std::string(),
+                          at.issue("z").certificate_pem(), std::string("nonsense")}) {
+    at.place_a.put("node.crt", bad);
+    CHECK_FALSE(nodes.a.reload_certificates());
+    nodes.serves();
+  }
+  at.place_a.put("node.crt", good);
+  CHECK(nodes.a.reload_certificates());
+  node_place open_key(at.ca, at.issue("c"));
+  open_key.put("ca.crl", at.ca.revoke({}, wall() - one_day, wall() + one_day));
+  auto how = secure_pair::options("c", open_key);
+  std::filesystem::permissions(open_key.file("node.key"), std::filesystem::perms(0644));
+  const auto refused = node::start(how);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().text.find("node.key") != std::string::npos);
+}
