@@ -79,17 +79,18 @@ def of_consumer(consumer, by_number, repeats_in_a_start, verdict):
 
 
 def owed_by(node, consumer):
-    """What the ledger of `node` says the consumer was owed, and missed of that."""
+    """What the ledger of `node` says the consumer was owed, missed of that, and why."""
     running = node.now.process.poll() is None
     counts, balances = node.ledger() if running else node.final_ledger()
     if not balances:
         raise Failed(f"the ledger of {node.name} does not balance: {counts}")
     line = counts.get(f"sink@{consumer.name}")
     if line is None:
-        return 0, 0
+        return 0, 0, {}
     if line["pending"]:
         raise Failed(f"{node.name} still owes {consumer.name}: {line}")
-    return line["published"], sum(line["dropped"].values()) + line["dead"] + line["expired"]
+    why = {**line["dropped"], **{fate: line[fate] for fate in ("dead", "expired") if line[fate]}}
+    return line["published"], sum(why.values()), why
 
 
 def missing_of(source, there):
@@ -106,16 +107,16 @@ def judge_start(lab, node, start, consumer, source, there, drops, last_owed, ver
             f"{sorted(missing)[:5]}...")
     if start is not node.now or start.open_end:
         return lab.check(not missing, said)
-    owed, dropped = owed_by(node, consumer)
+    owed, dropped, why = owed_by(node, consumer)
     verdict.lost += dropped
     unowed = len(source.admitted) - owed
     verdict.unowed += unowed
     lab.check(unowed == 0 or last_owed is not None,
               f"{unowed} events of {node.name} were not owed to {consumer.name}")
-    lab.check(dropped == 0 or drops, f"{said}; {dropped} counted as dropped")
+    lab.check(dropped == 0 or drops, f"{said}; counted as dropped: {why}")
     if not any(best for _, best in source.intended.values()):
         lab.check(len(missing) == unowed + dropped,
-                  f"{said}; {dropped} counted as dropped, {unowed} not owed")
+                  f"{said}; counted as dropped: {why}; {unowed} not owed")
     lab.check(last_owed is None or not missing or min(missing) > last_owed,
               f"{said}; it was owed all up to {last_owed}")
 

@@ -268,6 +268,9 @@ def read_ledger(lines):
     return counts, balances
 
 
+directories = []  # of tests that run
+
+
 class Lab:
     """What one test has made, and takes away again."""
     def __init__(self, name, build):
@@ -275,6 +278,7 @@ class Lab:
         self.program = build / "tests/cluster/fault_node"
         self.pki = build / "runtime/edupulse-pki"
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix=f"edupulse-faults-{name}-"))
+        directories.append(self.directory)
         self.starts, self.numbers, self.checks = [], itertools.count(1), 0
         self.later = contextlib.ExitStack()
 
@@ -318,5 +322,6 @@ class Lab:
             one.process.stdin.close()
             one.reader.join(5)
         self.later.close()
+        directories.remove(self.directory)
         if not keep:
             shutil.rmtree(self.directory, ignore_errors=True)

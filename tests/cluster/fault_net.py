@@ -6,6 +6,7 @@ a word to either side, as on a real network. Nothing of it can be seen from outs
 names may be the same in two runs at once, but for the names of namespaces, which carry the number
 of the process.
 """
+import itertools
 import os
 import pathlib
 import re
@@ -100,12 +101,11 @@ class Host:
 
 
 class Net:
-    count = 0
+    numbers = itertools.count(1)
 
     def __init__(self, lab, hosts):
         require()
-        Net.count += 1
-        self.space = f"{PREFIX}{os.getpid()}-{lab.name.replace('_', '')[:12]}"
+        self.space = f"{PREFIX}{os.getpid()}-{next(Net.numbers)}"
         self.nat = []
         lab.later.callback(self.close)
         self._add(self.space)

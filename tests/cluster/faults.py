@@ -12,11 +12,13 @@ import argparse
 import concurrent.futures
 import os
 import pathlib
+import shutil
 import signal
 import sys
 import time
 import traceback
 
+import fault_kit
 import fault_net
 import fault_network
 import fault_processes
@@ -47,6 +49,14 @@ def run(test, build, keep):
     return verdict, lab.checks
 
 
+def end_now(*_):
+    """The end of this process is the end of its nodes."""
+    fault_net.take_down_all()
+    for directory in fault_kit.directories:
+        shutil.rmtree(directory, ignore_errors=True)
+    os._exit(1)
+
+
 def chosen(args):
     tests = [test for group in args.groups or GROUPS for test in GROUPS[group]]
     if args.only:
@@ -66,8 +76,8 @@ def main():
         for group, tests in GROUPS.items():
             print(f"{group}: {' '.join(test.__name__ for test in tests)}")
         return 0
-    # The end of this process is the end of its nodes; the namespaces are taken down on the way.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end_now)
     fault_net.sweep()
     try:
         with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
