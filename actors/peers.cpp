@@ -42,6 +42,7 @@ void peers::restart(std::uint32_t id, const std::vector<announced_subscription>&
   begin_start(id, one);
   for (auto& [number, what] : std::exchange(one.known_by_number, {}))
     one.orphans.insert_or_assign(what.name, std::move(what));
+  one.orphans_until.reset();
   one.to->begin_anew();
   one.interest_sent = one.interest_seen = 0;
   for (const auto& subscription : ours)
@@ -131,9 +132,29 @@ expected<void> peers::on_interest(std::uint32_t id, entry& from, std::span<const
     forget(from, gone->second, drop_reason::unsubscribed, out);
     from.known_by_number.erase(gone);
   }
-  for (const auto& [name, what] : std::exchange(from.orphans, {})) // the first message says all
-    forget(from, what, drop_reason::unsubscribed, out);
+  keep_orphans_a_while(from, now, out);
   return {};
+}
+
+/// A node joins before its application can subscribe anything: what is not announced at first may
+/// be a moment later. Members of a group leave what they were owed to the others at once.
+void peers::keep_orphans_a_while(entry& of, time_point now, effect_list& out) {
+  std::erase_if(of.orphans, [&](const auto& one) {
+    if (!shared_.is_member(one.second.index))
+      return false;
+    forget(of, one.second, drop_reason::unsubscribed, out);
+    return true;
+  });
+  if (!of.orphans.empty() && !of.orphans_until)
+    of.orphans_until = now + orphans_kept;
+}
+
+void peers::forget_orphans(entry& of, time_point now, effect_list& out) {
+  if (!of.orphans_until || *of.orphans_until > now)
+    return;
+  of.orphans_until.reset();
+  for (const auto& [name, what] : std::exchange(of.orphans, {}))
+    forget(of, what, drop_reason::unsubscribed, out);
 }
 
 expected<void> peers::on_added(std::uint32_t id, entry& from, announced_subscription& one,
@@ -267,11 +288,13 @@ void peers::on_written(std::uint32_t id) {
 // -- time and reading -------------------------------------------------------------------------
 
 void peers::on_tick(time_point now, effect_list& out) {
-  for (auto& [id, one] : peers_)
+  for (auto& [id, one] : peers_) {
+    forget_orphans(one, now, out);
     if (const auto due = one.to->next_deadline(); due && *due <= now) {
       one.to->on_tick(now, out, one.io);
       touched_.insert(id);
     }
+  }
 }
 
 peers::effects peers::flush(time_point now) {
@@ -288,7 +311,7 @@ peers::effects peers::flush(time_point now) {
 std::optional<time_point> peers::next_deadline() const {
   std::optional<time_point> next;
   for (const auto& [id, one] : peers_)
-    for (const auto& due : {one.to->next_deadline(), one.gives_up})
+    for (const auto& due : {one.to->next_deadline(), one.gives_up, one.orphans_until})
       if (due && (!next || *due < *next))
         next = due;
   return next;

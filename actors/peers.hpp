@@ -45,6 +45,7 @@ class peers {
 public:
   static constexpr std::uint32_t most = 1u << subscriber_index::peer_bits;
   static constexpr std::uint32_t most_subscriptions = 1u << subscriber_index::number_bits;
+  static constexpr duration orphans_kept = std::chrono::seconds(10);
 
   peers(subscriptions& table, groups& shared, ledger& book)
       : table_(table), shared_(shared), book_(book) {}
@@ -60,7 +61,7 @@ public:
   expected<std::uint32_t> add(std::string name, link::settings how,
                               const std::vector<announced_subscription>& ours);
   /// The node has started anew. What its subscriptions were owed waits for those of the same names;
-  /// what its first announcement does not name is dropped.
+  /// what it has not announced `orphans_kept` after its first announcement is dropped.
   void restart(std::uint32_t peer, const std::vector<announced_subscription>& ours, time_point now,
                effect_list& out);
   /// Everything it was owed is dropped for `why`, and counted.
@@ -139,7 +140,8 @@ private:
     std::uint64_t interest_seen = 0;
     std::uint32_t next_number = 0;
     std::uint32_t start = 0;
-    std::optional<time_point> gives_up; ///< believed dead, until then
+    std::optional<time_point> gives_up;      ///< believed dead, until then
+    std::optional<time_point> orphans_until; ///< they are forgotten then
     struct known {
       std::uint32_t index;
       std::string name; ///< "indexer@api-2"
@@ -160,6 +162,8 @@ private:
   void begin_start(std::uint32_t id, entry& of);
   void back(entry& who, time_point now, effect_list& out);
   void forget_name(std::uint32_t index);
+  void keep_orphans_a_while(entry& of, time_point now, effect_list& out);
+  void forget_orphans(entry& of, time_point now, effect_list& out);
   void forget(entry& from, const entry::known& what, drop_reason why, effect_list& out);
 
   subscriptions& table_;

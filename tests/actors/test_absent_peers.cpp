@@ -1,0 +1,187 @@
+// A node that is believed dead, or has left: what it is owed waits for it, and then no longer.
+
+#include "actors/router.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/events.hpp"
+
+using namespace edupulse;
+using namespace edupulse::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A router whose one peer has the subscription "indexer", as number 7.
+struct rig {
+  rig() {
+    peer = core.add_peer("far", {}, now, asked).value();
+    begin_session();
+    announce("indexer", 7);
+  }
+  void begin_session() {
+    core.on_session(peer, now, asked);
+    core.on_control(peer, link_resume{heard, {}}, now, asked);
+    carry_out();
+  }
+  void announce(const std::string& name, std::uint32_t number) {
+    announced_subscription what;
+    what.number = number;
+    what.name = name;
+    what.filter = *topic_filter::parse("lesson.>");
+    said = 1;
+    core.on_control(peer, link_numbered{1, encode({1, {what}, {}})}, now, asked);
+    carry_out();
+  }
+  void publish(std::size_t n, delivery_level level = delivery_level::acknowledged) {
+    auto events = std::make_shared<chunk>();
+    for (std::size_t i = 0; i < n; ++i)
+      events->entries.push_back(make_entry(make_event({.level = level})));
+    core.on_events(events, now, asked);
+    carry_out();
+  }
+  void advance(duration by) {
+    const auto until = now + by;
+    for (auto due = core.next_deadline(); due && *due <= until; due = core.next_deadline()) {
+      now = std::max(now, *due);
+      core.on_wake(now, asked);
+      carry_out();
+    }
+    now = until;
+  }
+  void gone() {
+    core.on_session_lost(peer, now, asked);
+    core.on_peer_dead(peer, now, asked);
+    carry_out();
+  }
+  ledger_line line() const {
+    for (auto& one : core.ledger_snapshot().lines)
+      if (one.subscription == "indexer@far")
+        return one;
+    return {};
+  }
+  void carry_out() {
+    for (auto& what : std::exchange(asked, {})) {
+      if (auto* buried = std::get_if<effects::bury>(&what))
+        letters.push_back(std::move(buried->letter));
+      if (const auto* to = std::get_if<effects::to_peer>(&what)) {
+        if (const auto* frame = std::get_if<link_effects::send_events>(&to->what->what)) {
+          for (const auto& run : frame->runs)
+            sent += run.events.size();
+          core.on_written(peer, now, asked);
+        }
+        if (const auto* control = std::get_if<link_effects::send_control>(&to->what->what))
+          if (const auto* numbered = std::get_if<link_numbered>(&control->what))
+            heard = numbered->number;
+      }
+    }
+    core.check();
+  }
+
+  router core{{.node_name = "here"}};
+  time_point now{1s};
+  effect_list asked;
+  std::uint32_t peer = 0;
+  std::uint64_t heard = 0;
+  std::uint64_t said = 0;
+  std::size_t sent = 0;
+  std::vector<dead_letter> letters;
+};
+
+} // namespace
+
+TEST_CASE("G40: a member believed dead is owed nothing new, and what it was owed is kept") {
+  rig at;
+  at.publish(10);
+  CHECK(at.sent == 10);
+  at.gone();
+  at.publish(5);
+  CHECK(at.line().published == 10);
+  CHECK(at.line().pending == 10);
+  CHECK(at.core.count_matching("lesson.published") == 0);
+  at.advance(59s);
+  CHECK(at.letters.empty());
+  CHECK(at.line().pending == 10);
+}
+
+TEST_CASE("G40: a member that returns in time is sent what it had not concluded") {
+  rig at;
+  at.publish(10);
+  at.gone();
+  at.advance(30s);
+  at.sent = 0;
+  at.begin_session(); // the same start, and it has nothing of what was sent
+  CHECK(at.sent == 10);
+  CHECK(at.core.count_matching("lesson.published") == 1);
+  at.publish(1);
+  CHECK(at.sent == 11);
+  at.advance(120s); // nothing is left of its absence
+  CHECK(at.letters.empty());
+  CHECK(at.core.has_peer(at.peer));
+}
+
+TEST_CASE("G40: a new start of the member gets it, too") {
+  rig at;
+  at.publish(10);
+  at.gone();
+  at.advance(30s);
+  at.sent = 0;
+  at.heard = 0;
+  at.core.restart_peer(at.peer, at.now, at.asked);
+  at.begin_session();
+  CHECK(at.sent == 0); // not before it has said that the subscription is still there
+  at.announce("indexer", 3);
+  CHECK(at.sent == 10);
+  CHECK(at.core.count_matching("lesson.published") == 1);
+}
+
+TEST_CASE("G40: a member that stays away leaves dead letters with the publisher, and its ledger "
+          "balances") {
+  rig at;
+  at.publish(10);
+  at.publish(4, delivery_level::best_effort);
+  at.gone();
+  at.advance(61s);
+  REQUIRE(at.letters.size() == 10);
+  CHECK(at.letters[0].subscription == "indexer@far");
+  CHECK(at.letters[0].node == "here");
+  CHECK(at.letters[0].reason == "unreachable: node 'far' was believed dead and has not come back");
+  CHECK(at.letters[0].died_ms == 61'000);
+  const auto line = at.line();
+  CHECK(line.dead == 10);
+  CHECK(line.dropped_for(drop_reason::unreachable) == 4);
+  CHECK(line.balances());
+  CHECK(at.core.owed() == 0);
+  CHECK_FALSE(at.core.has_peer(at.peer));
+}
+
+TEST_CASE("G40: a new start may announce a subscription a while after it has joined") {
+  rig at;
+  at.publish(5);
+  at.core.on_session_lost(at.peer, at.now, at.asked);
+  at.heard = 0;
+  at.core.restart_peer(at.peer, at.now, at.asked);
+  at.begin_session();
+  at.publish(3);
+  at.sent = 0;
+  at.core.on_control(at.peer, link_numbered{1, encode({1, {}, {}})}, at.now, at.asked);
+  at.carry_out();
+  at.publish(2);
+  CHECK(at.line().pending == 10);
+  SECTION("it does") {
+    at.advance(9s);
+    announced_subscription what;
+    what.number = 3;
+    what.name = "indexer";
+    what.filter = *topic_filter::parse("lesson.>");
+    at.core.on_control(at.peer, link_numbered{2, encode({2, {what}, {}})}, at.now, at.asked);
+    at.carry_out();
+    CHECK(at.sent == 10);
+    at.advance(1min);
+    CHECK(at.line().dropped_in_all() == 0);
+  }
+  SECTION("it does not") {
+    at.advance(11s);
+    CHECK(at.line().dropped_for(drop_reason::unsubscribed) == 10);
+    CHECK(at.core.owed() == 0);
+  }
+  at.core.check();
+}
