@@ -45,10 +45,12 @@ void fill(schema::Interest::Subscription::Builder to, const announced_subscripti
 expected<announced_subscription> read(schema::Interest::Subscription::Reader from) {
   announced_subscription to;
   to.number = from.getNumber();
-  to.name.assign(from.getName().begin(), from.getName().size());
+  const auto name = from.getName(); // once: every reading counts against the limit
+  to.name.assign(name.begin(), name.size());
   if (to.name.empty() || to.name.size() > 255 || !is_utf8(to.name))
     return malformed("a subscription without a name of 1 to 255 bytes of UTF-8");
-  const std::string_view text{from.getFilter().begin(), from.getFilter().size()};
+  const auto pattern = from.getFilter();
+  const std::string_view text{pattern.begin(), pattern.size()};
   auto filter = from.getAndBelow() ? topic_filter::name_and_below(text) : topic_filter::parse(text);
   if (!filter)
     return malformed(filter.error().text);
@@ -68,7 +70,8 @@ expected<announced_subscription> read(schema::Interest::Subscription::Reader fro
                  from.getBacklogBytes(), std::chrono::milliseconds(from.getStallAfterMs())};
   to.window_events = from.getWindowEvents();
   to.window_bytes = from.getWindowBytes();
-  to.group.assign(from.getGroup().begin(), from.getGroup().size());
+  const auto group = from.getGroup();
+  to.group.assign(group.begin(), group.size());
   if (to.group.size() > 255 || !is_utf8(to.group))
     return malformed("a group that is not 0 to 255 bytes of UTF-8");
   if (from.getOrder() > schema::Interest::Order::STRICT)

@@ -91,7 +91,15 @@ const topic_filter& peers::filter(std::uint32_t index) const {
 
 void peers::carry(entry& to, std::vector<announced_subscription> added,
                   std::vector<std::uint32_t> removed) {
-  to.to->carry(encode({++to.interest_sent, std::move(added), std::move(removed)}));
+  auto part = added.begin();
+  do {
+    const auto left = static_cast<std::size_t>(added.end() - part);
+    const auto end = part + static_cast<std::ptrdiff_t>(std::min(left, announced_at_once));
+    to.to->carry(encode({++to.interest_sent,
+                         {std::make_move_iterator(part), std::make_move_iterator(end)},
+                         std::exchange(removed, {})}));
+    part = end;
+  } while (part != added.end());
 }
 
 void peers::announce(const announced_subscription& what) {

@@ -1,5 +1,6 @@
 // Frames of a link: what is written can be read, and what cannot have been written is refused.
 
+#include "actors/interest.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/events.hpp"
 #include "tests/support/in_flight.hpp"
@@ -306,4 +307,30 @@ TEST_CASE("frames: bytes changed at random are an error or another message, neve
   frame.clear();
   append_frame(frame, control_message(ledger_part()));
   with_bit_flips(frame, [](auto body) { static_cast<void>(decode_control(body)); });
+}
+
+TEST_CASE("256 subscriptions with long names are one message of interest that fits a frame, and "
+          "reads as it was written") {
+  interest_message all;
+  all.version = 1;
+  std::string pattern = "lesson";
+  while (pattern.size() < 200)
+    pattern += ".abcdefghijklmnopqrstuvwxyz";
+  for (std::uint32_t i = 0; i < 256; ++i) {
+    announced_subscription one;
+    one.number = i;
+    one.name = std::to_string(i) + std::string(250, 'n');
+    one.group = std::string(255, 'g');
+    one.filter = *topic_filter::parse(pattern);
+    all.added.push_back(std::move(one));
+  }
+  const auto bytes = encode(all);
+  frame_bytes frame;
+  append_frame(frame, link_numbered{1, bytes});
+  CHECK(frame.size() <= link_limits::control_bytes);
+  const auto read = decode_interest(bytes);
+  REQUIRE(read);
+  REQUIRE(read->added.size() == 256);
+  CHECK(read->added.back().name == all.added.back().name);
+  CHECK(read->added.back().group == all.added.back().group);
 }
