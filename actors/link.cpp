@@ -17,7 +17,8 @@ void link::on_session(time_point now, effects& io) {
   control_told_ = control_seen_;
   last_taken_ = now;
   next_check_ = now + check_every;
-  io.emplace_back(link_effects::send_control{link_resume{control_seen_, inbound_.expectations()}});
+  io.emplace_back(link_effects::send_control{
+      link_resume{control_seen_, inbound_.expectations(), how_.number, peer_link_}});
 }
 
 void link::on_session_lost(time_point now) {
@@ -33,6 +34,7 @@ void link::begin_anew() {
   sent_controls_ = 0;
   next_control_ = 1;
   control_seen_ = 0;
+  peer_link_ = 0;
 }
 
 // -- from the wire --------------------------------------------------------------------------
@@ -40,6 +42,9 @@ void link::begin_anew() {
 expected<void> link::on_resume(const link_resume& what, time_point now) {
   if (state_ != state::greeting)
     return fail(errc::protocol, "the peer began a session twice");
+  if (what.peer_link != 0 && how_.number != 0 && what.peer_link != how_.number)
+    return fail(errc::protocol, "the peer goes on with a link that was given up here; it learns "
+                                "that from this session, and begins anew in the next one");
   if (what.control_seen >= next_control_)
     return fail(errc::protocol, "the peer has seen control message " +
                                     std::to_string(what.control_seen) + ", and " +
@@ -50,6 +55,7 @@ expected<void> link::on_resume(const link_resume& what, time_point now) {
   if (auto good = outbox_.resume(known); !good)
     return good;
   confirm(what.control_seen);
+  peer_link_ = what.link;
   sent_controls_ = 0;
   state_ = state::up;
   last_taken_ = now;

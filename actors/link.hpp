@@ -28,6 +28,8 @@ namespace edupulse {
 struct link_resume {
   std::uint64_t control_seen = 0; ///< numbered control messages that arrived, ever
   std::vector<inbound::expectation> expected;
+  std::uint64_t link = 0;      ///< the sender's number of its link; 0: says nothing
+  std::uint64_t peer_link = 0; ///< the receiver's, as the sender knows it; 0: not at all
 };
 /// How far this side has read; sent now and then, and with anything else.
 struct link_taken {
@@ -101,6 +103,8 @@ public:
     std::size_t acks_in_message = 512;
     /// A peer that takes nothing for so long, though there is something to take, is cut.
     duration cut_after = std::chrono::seconds(10);
+    /// Tells this link from those to the same start of the peer before it, which were given up.
+    std::uint64_t number = 0;
     /// Numbered control messages that the peer has not confirmed; one more cuts the session.
     std::size_t kept_controls = 65'536;
   };
@@ -112,6 +116,11 @@ public:
   void on_session_lost(time_point now);
   /// The peer has started anew, and remembers nothing of this link.
   void begin_anew();
+  /// The peer has given this node up meanwhile, and its link is another one: begin anew.
+  bool is_with_another(const link_resume& what) const noexcept {
+    return peer_link_ != 0 && what.link != 0 && what.link != peer_link_;
+  }
+  void meet(std::uint64_t peer_link) noexcept { peer_link_ = peer_link; }
   bool is_up() const noexcept { return state_ == state::up; }
   bool has_session() const noexcept { return state_ != state::down; }
 
@@ -153,6 +162,7 @@ private:
   outbox outbox_;
   inbound inbound_;
   state state_ = state::down;
+  std::uint64_t peer_link_ = 0;
 
   std::deque<link_numbered> controls_; ///< not confirmed; from `sent_controls_` on not sent
   std::size_t sent_controls_ = 0;

@@ -54,6 +54,8 @@ void append_message(frame_bytes& to, frame_kind kind, capnp::MessageBuilder& mes
 
 void fill(schema::Control::Builder to, const link_resume& what) {
   auto resume = to.initResume();
+  resume.setLink(what.link);
+  resume.setPeerLink(what.peer_link);
   resume.setControlSeen(what.control_seen);
   auto expected = resume.initExpected(static_cast<unsigned>(what.expected.size()));
   for (unsigned i = 0; i < expected.size(); ++i) {

@@ -203,6 +203,8 @@ expected<control_message> decode_control(std::span<const std::byte> body) {
     switch (from.which()) {
     case schema::Control::RESUME: {
       link_resume to;
+      to.link = from.getResume().getLink();
+      to.peer_link = from.getResume().getPeerLink();
       to.control_seen = from.getResume().getControlSeen();
       for (auto one : from.getResume().getExpected())
         to.expected.push_back({one.getSubscription(), one.getNext()});

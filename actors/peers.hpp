@@ -76,6 +76,12 @@ public:
   void give_up(std::uint32_t peer, obituary how, effect_list& out);
   /// Whose time has run out.
   std::vector<std::uint32_t> overdue(time_point now) const;
+  /// It gave this node up while this node did not: restart it, and remember the new link.
+  bool has_begun_anew(std::uint32_t peer, const link_resume& what) const {
+    const auto at = peers_.find(peer);
+    return at != peers_.end() && at->second.to->is_with_another(what);
+  }
+  void meet(std::uint32_t peer, std::uint64_t its_link) { peers_.at(peer).to->meet(its_link); }
   bool knows(std::uint32_t peer) const { return peers_.contains(peer); }
   const std::string& node(std::uint32_t peer) const { return peers_.at(peer).name; }
   /// The number of its present start: no other start of any peer ever has it.

@@ -201,6 +201,7 @@ private:
   std::string state_of(const slot& what) const;
 
   settings how_;
+  random_source links_{how_.seed ^ 0x6c696e6b}; ///< numbers of links
   subscriptions table_;
   supervision supervision_;
   stuck_calls stuck_;

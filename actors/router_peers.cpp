@@ -6,7 +6,9 @@ namespace edupulse {
 
 expected<std::uint32_t> router::add_peer(std::string name, const link::settings& how,
                                          time_point now, effect_list& out) {
-  auto added = peers_.add(std::move(name), how, announcements());
+  auto numbered = how;
+  numbered.number = links_.next() | 1; // never 0
+  auto added = peers_.add(std::move(name), numbered, announcements());
   finish_turn(now, out);
   return added;
 }
@@ -72,6 +74,15 @@ void router::on_session_lost(std::uint32_t peer, time_point now, effect_list& ou
 }
 
 void router::on_control(std::uint32_t peer, peer_control&& what, time_point now, effect_list& out) {
+  if (const auto* resume = std::get_if<link_resume>(&what);
+      resume != nullptr && peers_.has_begun_anew(peer, *resume)) {
+    const auto link = resume->link;
+    peers_.restart(peer, announcements(), now, out);
+    peers_.meet(peer, link);
+    tell(peer, link_effects::cut{"it had given this node up: both begin anew"}, out);
+    finish_turn(now, out);
+    return;
+  }
   const bool is_inquiry =
       std::holds_alternative<link_ask>(what) || std::holds_alternative<link_answer>(what);
   auto good = is_inquiry ? on_inquiry(peer, what, now, out)

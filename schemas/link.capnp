@@ -93,6 +93,11 @@ struct Control {
       controlSeen @0 :UInt64;
       # Numbered messages of the receiver that have arrived, in all sessions.
       expected @1 :List(Expectation);
+      link @15 :UInt64;
+      # The number of this side's link to the receiver. Another one than in the session before: the
+      # sender had given the receiver up, and knows nothing of what was said before. 0: never.
+      peerLink @16 :UInt64;
+      # The number of the receiver's link as the sender knows it; 0: it knows none.
     }
     taken :group {
       # How far this side has read.

@@ -34,6 +34,7 @@ constexpr std::string_view effect_names[] = {"batches.dispatched",
                                              "peers.told",
                                              "members.refused",
                                              "members.reassigned",
+                                             "peers.gone",
                                              "ledgers.gathered",
                                              "asks.unanswered",
                                              "answers.unknown"};

@@ -408,6 +408,24 @@ TEST_CASE("G40: what a node was owed that has left is dead-lettered at once") {
   CHECK(cluster.core(0).ledger_snapshot().balances());
 }
 
+TEST_CASE("G40: a node that was given up, and had given up nobody, is met anew") {
+  sim_cluster cluster(two_nodes());
+  cluster.subscribe(1, "reader", "lesson.published.>", patient());
+  const auto known = [&] { return cluster.core(0).count_matching("lesson.published.a") == 1; };
+  REQUIRE(cluster.steps_until(known, 1000));
+  for (int i = 0; i < 40; ++i)
+    cluster.publish(0, "a", "k");
+  cluster.partition({0});
+  cluster.believe_dead(0, 1);
+  REQUIRE(cluster.steps_until([&] { return cluster.core(0).owed() == 0; }, 5000));
+  cluster.heal();
+  REQUIRE(cluster.steps_until(known, 5000));
+  const auto late = cluster.publish(0, "a", "k");
+  REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 5000));
+  const auto& seen = cluster.handled(1, "reader");
+  CHECK(std::count(seen.begin(), seen.end(), late) == 1);
+}
+
 TEST_CASE("G41: a dead letter of an unreachable node is redriven when the node is back, and "
           "refused before") {
   sim_cluster cluster(two_nodes());
