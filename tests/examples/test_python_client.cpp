@@ -130,7 +130,6 @@ TEST_CASE("a client in Python gets each event once and in order, and publishes")
     client.publish(title);
   client.close_input(); // all is handled before it leaves
   CHECK(client.wait() == 0);
-  CHECK(client.errors() == "");
   eventually([&] { return to.state_of("py") == member_state::left; });
   auto handled = to.notes();
   std::erase_if(handled, [](const auto& line) { return !line.starts_with("of the client"); });

@@ -23,7 +23,7 @@ from wire import EVENTS, CONTROL, LARGEST_EVENT, MEMBERSHIP, Connection, decode,
 LESSON_PUBLISHED = 0xc615f50379fd0142  # the struct's id, and the type of the payload
 OWED_AT_MOST = 256                     # for one peer; then no more is read from standard input
 REDIAL_AFTER = 1.0
-PATIENCE_AT_END = 5.0
+PATIENCE_AT_END = 30.0
 
 
 def tell(**what):
@@ -63,17 +63,20 @@ class Client:
         try:
             control = Connection(address, self.hello(session, "control"))
             bulk = Connection(address, self.hello(session, "bulk"))
+            link = self.link_to(control.hello)
+            link.begin(control, bulk)
+            self.members.ask_in(link)
+            self.on_frames(link, control)  # what came right behind the hello
         except OSError as why:
-            print(address + ": " + str(why), file=sys.stderr)
-            return
-        who = identity(control.hello)
-        self.members.meet(control.hello)
-        key = who, int(control.hello["bootEpoch"])
+            if address == self.seed:  # others may be like this client: nobody listens there
+                print(address + ": " + str(why), file=sys.stderr)
+
+    def link_to(self, hello):
+        self.members.meet(hello)
+        key = identity(hello), int(hello["bootEpoch"])
         if key not in self.links:
-            self.links[key] = Link(who, self.filters, self.on_event)
-        link = self.links[key]
-        link.begin(control, bulk)
-        self.members.ask_in(link)
+            self.links[key] = Link(key[0], self.filters, self.on_event)
+        return self.links[key]
 
     def open_links(self):
         return [link for link in self.links.values() if link.control]
@@ -138,8 +141,7 @@ class Client:
         for line in filter(None, lines):
             self.publish(json.loads(line))
 
-    def on_readable(self, link, connection):
-        connection.read()
+    def on_frames(self, link, connection):
         while frame := connection.next_frame():
             kind, body = frame
             if kind == MEMBERSHIP:
@@ -165,7 +167,8 @@ class Client:
                 if link is None:
                     self.read_input()
                 elif link.control:
-                    self.on_readable(link, connection)
+                    connection.read()
+                    self.on_frames(link, connection)
             except OSError as why:
                 if self.members.self["state"] != "left":
                     print(str(why), file=sys.stderr)
@@ -175,13 +178,16 @@ class Client:
         while not self.input_ended:
             self.keep_sessions()
             self.turn()
-        self.wait_while(lambda: any(link.owed or link.kept for link in self.links.values()))
-        self.members.say_goodbye(self.open_links())
-        self.wait_while(lambda: self.members.goodbyes & set(self.open_links()))
-
-    def wait_while(self, is_so):
         end = time.monotonic() + PATIENCE_AT_END
-        while is_so() and time.monotonic() < end:
+        while any(link.owed or link.kept for link in self.links.values()):
+            if time.monotonic() >= end:
+                print("not everything was handled by everybody", file=sys.stderr)
+                break
+            self.keep_sessions()
+            self.turn()
+        self.members.say_goodbye(self.open_links())
+        end = time.monotonic() + PATIENCE_AT_END
+        while self.members.goodbyes & set(self.open_links()) and time.monotonic() < end:
             self.turn()
 
 
