@@ -137,7 +137,8 @@ TEST_CASE("a client in Python gets each event once and in order, and publishes")
   CHECK(client.titles() == given);
 }
 
-TEST_CASE("a client in Python stays alive for as long as one takes to die that does not answer") {
+TEST_CASE(
+    "a client in Python stays alive while one dies that does not answer, which then comes back") {
   witness to;
   python_client client(to.here, "py");
   python_client silent(to.here, "silent");
@@ -147,6 +148,15 @@ TEST_CASE("a client in Python stays alive for as long as one takes to die that d
   CHECK(to.state_of("py") == member_state::alive);
   CHECK_FALSE(to.noted("$cluster.member.dead py"));
   CHECK(to.is_connected("py"));
+
+  silent.signal(SIGCONT); // it dials again, hears that it is dead, and says that it is not
+  eventually([&] { return to.noted("$cluster.member.alive_again silent"); });
+  eventually([&] { return to.is_connected("silent"); });
+  silent.publish("still here");
+  eventually([&] { return to.noted("still here"); });
+  silent.close_input();
+  CHECK(silent.wait() == 0);
+
   client.close_input();
   CHECK(client.wait() == 0);
   eventually([&] { return to.noted("$cluster.member.left py"); });
