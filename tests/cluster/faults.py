@@ -42,8 +42,11 @@ def run(test, build, keep):
         verdict, said = "FAILED", f"{why} (line {line})"
     except Exception:  # a mistake of the test: the others go on
         verdict, said = "FAILED", traceback.format_exc()
+    if test.__name__ in fault_processes.WAITING:
+        verdict = "WAITS" if verdict == "FAILED" else "OK, no longer WAITING:"
+        said += f" -- {fault_processes.WAITING[test.__name__]}"
     lab.close(keep or verdict == "FAILED")
-    if verdict == "FAILED":
+    if keep or verdict == "FAILED":
         said += f"\n  what the nodes wrote is in {lab.directory}"
     print(f"{verdict} {test.__name__} ({time.monotonic() - started:.1f} s) {said}", flush=True)
     return verdict, lab.checks
