@@ -140,7 +140,7 @@ def loss(lab):
 def resets(lab):
     """N12: all connections are reset, every second. Best-effort events are never repeated."""
     net = Net(lab, 3)
-    a, b, c = cluster(lab, net)
+    a, b, c = cluster(lab, net, profile="lan")
     b.ready(3)
     a.publish(10**9, 1000)
     b.publish(10**9, 1000, best=True)
