@@ -32,6 +32,18 @@ std::uint64_t draw() {
   return static_cast<std::uint64_t>(chance()) << 32 ^ chance();
 }
 
+/// Well below the time in which the profile declares a death: some resets in a row are not one.
+duration redial_cap(network_profile which) {
+  switch (which) {
+  case network_profile::local:
+    return std::chrono::milliseconds(500);
+  case network_profile::wan:
+    return std::chrono::seconds(5);
+  default:
+    return std::chrono::seconds(1);
+  }
+}
+
 /// The name that is meant when none was given.
 constexpr std::string_view default_name = "node";
 
@@ -129,6 +141,7 @@ expected<void> cluster::start(surroundings around) {
   switchboard::settings core;
   core.max_event_bytes = static_cast<std::uint32_t>(max_event_bytes_);
   core.secure = tls_ != nullptr;
+  core.redial.cap = redial_cap(how_.profile);
   core.agreed = {{"max_event_bytes", std::to_string(max_event_bytes_)},
                  {"profile", std::string(name_of(how_.profile))}};
   auto setup = std::make_shared<wire_setup>(
