@@ -261,7 +261,7 @@ TEST_CASE("golden conversations: every file is played by a script") {
   for (const auto& one : scripts)
     played.insert(std::string(one.name) + ".trace");
   for (const auto& entry : std::filesystem::directory_iterator(golden_dir))
-    CHECK(played.contains(entry.path().filename().string()));
+    CHECK((entry.is_directory() || played.contains(entry.path().filename().string())));
 }
 
 TEST_CASE(
