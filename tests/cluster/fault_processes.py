@@ -391,10 +391,7 @@ def closed_soon(lab, address, words, wait=True):
     lab.check(True, "")
 
 
-WAITING = {  # what is known to fail, and why; it is run and told, and fails nobody
-    "paused_until_given_up": "the publisher has forgotten the link and the paused node has not: "
-                             "their numbers differ, and each session is cut",
-}
+WAITING = {}  # what is known to fail, and why; it is run and told, and fails nobody
 
 GROUPS = {
     "kills": [consumer_killed, publisher_killed, crash_loop, two_on_one_directory],
