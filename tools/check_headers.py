@@ -48,7 +48,9 @@ def entry_for(header, entries):
             shared += 1
         kind = ("_actor" in header.stem) == ("_actor" in source.stem)
         below = len(source.parent.parts) - shared  # runtime/tls/ sees less than runtime/
-        return (source.stem == header.stem and source.parent == header.parent, shared, -below, kind)
+        # Some sources belong to the schema compiler, too, which is built before what it generates.
+        return (source.stem == header.stem and source.parent == header.parent, shared, -below, kind,
+                entry["command"].count("-isystem"))
     return max(entries, key=nearness)
 
 
