@@ -41,7 +41,7 @@ void switchboard::follow(edupulse::membership::effects&& asked, time_point now, 
     if (auto* what = std::get_if<from::send>(&one)) {
       send(*what, now, out);
     } else if (auto* to = std::get_if<from::dial>(&one)) {
-      if (!to->node.is_nil() || !met_already(to->address, now, out))
+      if (!is_answered(*to, now, out))
         start_dial({to->address, to->node, 0}, out);
     } else if (auto* news = std::get_if<from::changed>(&one)) {
       follow_change(*news, now, out);
@@ -105,15 +105,18 @@ void switchboard::send(const membership_effects::send& what, time_point now, eff
 
 // -- dialling -----------------------------------------------------------------------------
 
-/// A seed that is connected need not be dialled to be met: a second session would end the first.
-bool switchboard::met_already(const std::string& address, time_point now, effects& out) {
+/// Whoever would answer there is connected already, and a second session would end the first: a
+/// seed is met without being dialled, and a node that is hoped for has left its place to another.
+bool switchboard::is_answered(const membership_effects::dial& what, time_point now, effects& out) {
   const auto at = std::find_if(peers_.begin(), peers_.end(), [&](const auto& one) {
-    return one.second.session && one.second.session->who.address == address;
+    return one.second.session && one.second.session->who.address == what.address;
   });
-  if (at == peers_.end())
+  if (at == peers_.end() || at->first == what.node)
     return false;
+  if (!what.node.is_nil())
+    return true;
   edupulse::membership::effects asked;
-  members_.on_hello(peer_identity(at->second.session->who), address, now, asked);
+  members_.on_hello(peer_identity(at->second.session->who), what.address, now, asked);
   follow(std::move(asked), now, out);
   return true;
 }

@@ -161,7 +161,7 @@ private:
   void dial_ended(node_id to, std::uint64_t ticket, std::uint64_t session, std::string_view why,
                   time_point now, effects& out);
   void give_up_on(node_id who, std::string_view why, time_point now, effects& out);
-  bool met_already(const std::string& address, time_point now, effects& out);
+  bool is_answered(const membership_effects::dial& what, time_point now, effects& out);
   bool is_under_way(const std::string& address) const;
   bool start_dial(dialing what, effects& out);
   void want_sessions(time_point now, effects& out);
