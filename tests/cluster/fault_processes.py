@@ -223,6 +223,7 @@ def told_twice_to_end(lab):
     a.ready(2)
     a.publish(50, 0)
     a.published()
+    until(lambda: b.now.handled() > 0, 5, "b was sent nothing")  # or it has nothing to drain
     b.now.process.send_signal(signal.SIGTERM)
     time.sleep(0.2)
     lab.check(b.now.process.poll() is None, "b did not drain")
@@ -391,10 +392,7 @@ def closed_soon(lab, address, words, wait=True):
     lab.check(True, "")
 
 
-WAITING = {  # what is known to fail, and why; it is run and told, and fails nobody
-    "told_twice_to_end": "b may be told to end before it was sent anything, and then has nothing "
-                         "to drain: the scenario has to wait for the first event",
-}
+WAITING = {}  # what is known to fail, and why; it is run and told, and fails nobody
 
 GROUPS = {
     "kills": [consumer_killed, publisher_killed, crash_loop, two_on_one_directory],
