@@ -1,5 +1,6 @@
 #include "actors/desk.hpp"
 #include "actors/tracker.hpp"
+#include "schemas/overloaded.hpp"
 
 namespace edupulse {
 
@@ -7,8 +8,6 @@ namespace {
 receipt_tracker& tracker_of(const envelope& event) {
   return static_cast<receipt_tracker&>(*event.tracked_by());
 }
-template <class... Fs> struct overloaded : Fs... { using Fs::operator()...; };
-template <class... Fs> overloaded(Fs...) -> overloaded<Fs...>;
 } // namespace
 
 void desk::show(const input& what, time_point now) {

@@ -25,6 +25,7 @@
 #include "actors/backlog.hpp"
 #include "actors/effect.hpp"
 #include "actors/ledger.hpp"
+#include "actors/subscriber_index.hpp"
 #include "actors/subscriptions.hpp"
 #include <deque>
 #include <map>
@@ -35,12 +36,6 @@
 #include <vector>
 
 namespace edupulse {
-
-namespace subscriber_index {
-/// Groups are behind the subscriptions of this node, and before those of peers.
-inline constexpr std::uint32_t group = 1u << 29;
-constexpr bool is_group(std::uint32_t index) noexcept { return index >> 29 == 1; }
-} // namespace subscriber_index
 
 /// What all members of a group must agree on.
 struct group_terms {

@@ -11,8 +11,7 @@ namespace {
 constexpr duration pace = duration(std::chrono::seconds(1)) / inquiries::own_asks_per_second;
 
 void send(std::uint32_t to, link_control&& what, effect_list& out) {
-  out.emplace_back(effects::to_peer{to, std::make_shared<peer_message>(peer_message{
-                                            link_effects::send_control{std::move(what)}})});
+  out.emplace_back(said_to(to, link_effects::send_control{std::move(what)}));
 }
 
 /// What it takes in a frame, and a little more.

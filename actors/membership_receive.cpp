@@ -1,6 +1,7 @@
 // What peers say in person: hellos and messages.
 
 #include "actors/membership.hpp"
+#include "schemas/overloaded.hpp"
 #include <algorithm>
 
 namespace edupulse {
@@ -9,9 +10,6 @@ namespace msg = membership_messages;
 namespace effect = membership_effects;
 
 namespace {
-
-template <class... Fs> struct overloaded : Fs... { using Fs::operator()...; };
-template <class... Fs> overloaded(Fs...) -> overloaded<Fs...>;
 
 constexpr duration refusal_pause = std::chrono::seconds(5);
 constexpr duration fault_window = std::chrono::minutes(1);

@@ -1,11 +1,7 @@
 #include "actors/neighbours.hpp"
+#include "schemas/overloaded.hpp"
 
 namespace edupulse {
-
-namespace {
-template <class... Fs> struct overloaded : Fs... { using Fs::operator()...; };
-template <class... Fs> overloaded(Fs...) -> overloaded<Fs...>;
-} // namespace
 
 void neighbours::apply(router& to, peer_input&& what, time_point now, effect_list& out) {
   using namespace peer_inputs;
@@ -57,7 +53,7 @@ void neighbours::on_up(router& to, const peer_inputs::session_up& what, time_poi
     to.on_session_lost(one.peer, now, out);
   }
   if (!owns(one, to)) {
-    const auto added = to.add_peer(what.who.name, how_, now, out);
+    const auto added = to.add_peer(what.who.name, {}, now, out);
     if (!added) {
       by_name_.erase(at);
       return; // no room: its session stays without a peer, and what it says is not heard

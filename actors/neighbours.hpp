@@ -13,9 +13,6 @@ namespace edupulse {
 
 class neighbours {
 public:
-  explicit neighbours(link::settings how = {}) : how_(how) {}
-  void configure(link::settings how) { how_ = how; }
-
   void apply(router& to, peer_input&& what, time_point now, effect_list& out);
   /// To write to a peer: the session it has now.
   std::optional<std::uint64_t> session_of(std::uint32_t peer) const;
@@ -34,7 +31,6 @@ private:
   bool owns(const entry& one, const router& to) const;
   void forget_removed(const router& to);
 
-  link::settings how_;
   std::map<std::string, entry> by_name_;
   std::unordered_map<std::uint64_t, entry*> by_session_; ///< nodes of a map stay where they are
   std::unordered_map<std::uint32_t, entry*> by_peer_;

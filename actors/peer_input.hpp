@@ -36,7 +36,6 @@ struct written {
 /// A member is believed dead, or has left.
 struct gone {
   std::string name;
-  bool left; ///< it said so
 };
 
 } // namespace peer_inputs

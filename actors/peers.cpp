@@ -54,10 +54,7 @@ void peers::remove(std::uint32_t id, drop_reason why, effect_list& out) {
   const auto at = peers_.find(id);
   if (at == peers_.end())
     return;
-  for (const auto& [number, what] : at->second.known_by_number)
-    forget(at->second, what, why, out);
-  for (const auto& [name, what] : at->second.orphans)
-    forget(at->second, what, why, out);
+  for_each_known(at->second, [&](const entry::known& what) { forget(at->second, what, why, out); });
   touched_.erase(id);
   by_start_.erase(at->second.start);
   peers_.erase(at);

@@ -6,6 +6,7 @@
 #include "actors/groups.hpp"
 #include "actors/interest.hpp"
 #include "actors/link.hpp"
+#include "actors/subscriber_index.hpp"
 #include "actors/subscriptions.hpp"
 #include <algorithm>
 #include <deque>
@@ -24,22 +25,10 @@ namespace edupulse {
 struct peer_message {
   link_effect what;
 };
+inline effects::to_peer said_to(std::uint32_t peer, link_effect&& what) {
+  return {peer, std::make_shared<peer_message>(peer_message{std::move(what)})};
+}
 using peer_control = link_control;
-
-/// Numbers of subscribers in the routing table. Subscriptions of this node count from 0; those of
-/// peers have the highest bit, then whose they are. (The bit between is the ledger's.)
-namespace subscriber_index {
-inline constexpr std::uint32_t remote = 1u << 31;
-inline constexpr std::uint32_t peer_bits = 12;
-inline constexpr std::uint32_t number_bits = 18;
-constexpr bool is_remote(std::uint32_t index) noexcept { return (index & remote) != 0; }
-constexpr std::uint32_t peer_of(std::uint32_t index) noexcept {
-  return (index & ~remote) >> number_bits;
-}
-constexpr std::uint32_t make(std::uint32_t peer, std::uint32_t number) noexcept {
-  return remote | peer << number_bits | number;
-}
-} // namespace subscriber_index
 
 class peers {
 public:
@@ -159,6 +148,13 @@ private:
     link::effects io;
   };
 
+  /// `f(subscription)` for each of the peer's, those of its earlier start too.
+  template <class F> static void for_each_known(const entry& of, F f) {
+    for (const auto& [number, what] : of.known_by_number)
+      f(what);
+    for (const auto& [name, what] : of.orphans)
+      f(what);
+  }
   void carry(entry& to, std::vector<announced_subscription> added,
              std::vector<std::uint32_t> removed);
   expected<void> on_interest(std::uint32_t id, entry& from, std::span<const std::byte> bytes,

@@ -14,17 +14,13 @@ void peers::away(std::uint32_t id, time_point gives_up, time_point now, effect_l
     return;
   auto& one = at->second;
   one.gives_up = gives_up;
-  const auto leave = [&](const entry::known& what) {
+  for_each_known(one, [&](const entry::known& what) {
     if (shared_.is_member(what.index))
       shared_.leave(what.index); // the others get what is new
     else
       table_.remove(what.index);
     one.to->owed().find(what.index)->set_away(true, now, out);
-  };
-  for (const auto& [number, what] : one.known_by_number)
-    leave(what);
-  for (const auto& [name, what] : one.orphans)
-    leave(what);
+  });
   if (one.to->has_session()) {
     one.io.emplace_back(link_effects::cut{"it is believed dead"});
     touched_.insert(id);
@@ -34,18 +30,14 @@ void peers::away(std::uint32_t id, time_point gives_up, time_point now, effect_l
 void peers::back(entry& who, time_point now, effect_list& out) {
   if (!std::exchange(who.gives_up, std::nullopt))
     return;
-  const auto come = [&](const entry::known& what) {
+  for_each_known(who, [&](const entry::known& what) {
     const auto& filter = by_index_.at(what.index).filter;
     if (shared_.is_member(what.index))
       shared_.stay(what.index);
     else if (!filter.of_runtime())
       table_.add(what.index, filter);
     who.to->owed().find(what.index)->set_away(false, now, out);
-  };
-  for (const auto& [number, what] : who.known_by_number)
-    come(what);
-  for (const auto& [name, what] : who.orphans)
-    come(what);
+  });
 }
 
 void peers::give_up(std::uint32_t id, obituary how, effect_list& out) {
@@ -54,19 +46,14 @@ void peers::give_up(std::uint32_t id, obituary how, effect_list& out) {
     return;
   auto& one = at->second;
   if (one.to->has_session()) // nothing more is flushed once it is forgotten
-    out.emplace_back(edupulse::effects::to_peer{
-        id, std::make_shared<peer_message>(peer_message{link_effects::cut{how.reason}})});
+    out.emplace_back(said_to(id, link_effects::cut{how.reason}));
   const auto first = out.size();
-  const auto bury = [&](const entry::known& what) {
+  for_each_known(one, [&](const entry::known& what) {
     if (shared_.is_member(what.index))
       return; // what it is owed goes to the others, when it is removed
     table_.remove(what.index);
     one.to->owed().give_up(what.index, how, out);
-  };
-  for (const auto& [number, what] : one.known_by_number)
-    bury(what);
-  for (const auto& [name, what] : one.orphans)
-    bury(what);
+  });
   const auto buried = std::count_if(out.begin() + static_cast<std::ptrdiff_t>(first), out.end(),
                                     [](const edupulse::effect& what) {
                                       return std::holds_alternative<edupulse::effects::bury>(what);

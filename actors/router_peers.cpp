@@ -120,8 +120,7 @@ void router::withdraw(const effects::unsubscribed& what, time_point now, effect_
 }
 
 void router::tell(std::uint32_t peer, link_effect&& what, effect_list& out) {
-  out.emplace_back(
-      effects::to_peer{peer, std::make_shared<peer_message>(peer_message{std::move(what)})});
+  out.emplace_back(said_to(peer, std::move(what)));
 }
 
 /// Events that arrived go to their subscriptions; all else is for the shell.

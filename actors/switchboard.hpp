@@ -183,4 +183,7 @@ private:
   frame_reader reading_{0}; ///< of the connection that is being read
 };
 
+/// How a node of that identity introduces itself; settings and limits are to be added.
+hello_message hello_of(const peer_identity& who, std::uint64_t session, bool bulk);
+
 } // namespace edupulse

@@ -22,7 +22,6 @@ struct peer_session {
   connection_id bulk = 0;
   std::uint16_t version_minor = 0; ///< the lower of both sides
   std::uint64_t features = 0;      ///< of both sides
-  std::uint32_t max_event_bytes = 0;
 };
 
 namespace switchboard_effects {

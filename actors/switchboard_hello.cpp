@@ -13,55 +13,48 @@ peer_identity identity_of(const hello_message& what) {
   return {what.node, what.boot_epoch, what.instance, what.name, what.cluster, what.address};
 }
 
+/// What both have a word for; anything else is `other`.
+constexpr std::pair<membership_refusal, refusal_reason> both_words[] = {
+    {membership_refusal::wrong_cluster, refusal_reason::wrong_cluster},
+    {membership_refusal::version, refusal_reason::version},
+    {membership_refusal::fenced, refusal_reason::fenced},
+    {membership_refusal::conflict, refusal_reason::conflict},
+    {membership_refusal::full, refusal_reason::full},
+};
+
 refusal_reason reason_of(membership_refusal why) {
-  switch (why) {
-  case membership_refusal::wrong_cluster:
-    return refusal_reason::wrong_cluster;
-  case membership_refusal::version:
-    return refusal_reason::version;
-  case membership_refusal::fenced:
-    return refusal_reason::fenced;
-  case membership_refusal::conflict:
-    return refusal_reason::conflict;
-  case membership_refusal::full:
-    return refusal_reason::full;
-  default:
-    return refusal_reason::other;
-  }
+  for (const auto& [theirs, ours] : both_words)
+    if (theirs == why)
+      return ours;
+  return refusal_reason::other;
 }
 
 membership_refusal reason_of(refusal_reason why) {
-  switch (why) {
-  case refusal_reason::wrong_cluster:
-    return membership_refusal::wrong_cluster;
-  case refusal_reason::version:
-    return membership_refusal::version;
-  case refusal_reason::fenced:
-    return membership_refusal::fenced;
-  case refusal_reason::conflict:
-    return membership_refusal::conflict;
-  case refusal_reason::full:
-    return membership_refusal::full;
-  default:
-    return membership_refusal::other;
-  }
+  for (const auto& [theirs, ours] : both_words)
+    if (ours == why)
+      return theirs;
+  return membership_refusal::other;
 }
 
 } // namespace
 
-hello_message switchboard::own_hello(std::uint64_t session, bool bulk) const {
-  const auto& self = members_.self();
+hello_message hello_of(const peer_identity& who, std::uint64_t session, bool bulk) {
   hello_message what;
-  what.version_major = version_major;
-  what.version_minor = version_minor;
-  what.cluster = self.cluster;
-  what.node = self.node;
-  what.boot_epoch = self.boot_epoch;
-  what.instance = self.instance;
-  what.name = self.name;
-  what.address = self.address;
+  what.version_major = switchboard::version_major;
+  what.version_minor = switchboard::version_minor;
+  what.cluster = who.cluster;
+  what.node = who.node;
+  what.boot_epoch = who.boot_epoch;
+  what.instance = who.instance;
+  what.name = who.name;
+  what.address = who.address;
   what.session = session;
   what.bulk = bulk;
+  return what;
+}
+
+hello_message switchboard::own_hello(std::uint64_t session, bool bulk) const {
+  auto what = hello_of(members_.self(), session, bulk);
   what.settings = how_.agreed;
   what.max_event_bytes = how_.max_event_bytes;
   return what;
@@ -106,12 +99,13 @@ std::optional<refusal_message> switchboard::judge(const connection& from,
     return refusal_message{refusal_reason::version,
                            "this node speaks version " + std::to_string(version_major) +
                                " of the protocol, and not " + std::to_string(what.version_major)};
-  if (from.certificate && *from.certificate != std::pair(what.cluster, what.name))
-    return refusal_message{refusal_reason::name,
-                           "the certificate is not that of a node named " + quote(what.name)};
-  if (from.certificate)
+  if (from.certificate) {
+    if (*from.certificate != std::pair(what.cluster, what.name))
+      return refusal_message{refusal_reason::name,
+                             "the certificate is not that of a node named " + quote(what.name)};
     if (auto no = judge_claim(what))
       return no;
+  }
   for (const auto& [name, value] : how_.agreed)
     for (const auto& [theirs, their_value] : what.settings)
       if (name == theirs && value != their_value)
@@ -218,8 +212,7 @@ void switchboard::adopt(connection_id which, hello_message&& what, const peer_id
   owner.address = who.address;
   owner.session_dialed = one.dialed;
   owner.session = peer_session{
-      who,           what.session,        which, 0, std::min(what.version_minor, version_minor),
-      what.features, what.max_event_bytes};
+      who, what.session, which, 0, std::min(what.version_minor, version_minor), what.features};
   if (!one.dialed)
     greet(which, one, out);
   for (auto& bytes : std::exchange(owner.waiting, {}))

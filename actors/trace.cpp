@@ -1,13 +1,11 @@
 #include "actors/trace.hpp"
 #include "actors/router.hpp"
+#include "schemas/overloaded.hpp"
 #include <sstream>
 
 namespace edupulse {
 
 namespace {
-
-template <class... Fs> struct overloaded : Fs... { using Fs::operator()...; };
-template <class... Fs> overloaded(Fs...) -> overloaded<Fs...>;
 
 /// Names come from applications: a log line stays one line, whatever they hold.
 std::string escaped(std::string_view text) {

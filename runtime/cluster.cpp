@@ -1,46 +1,25 @@
 #include "runtime/cluster.hpp"
-#include <random>
+#include "runtime/chance.hpp"
 
 namespace edupulse {
 
 namespace {
 
-membership_options profile_of(network_profile which) {
+struct profile {
+  std::string_view name;
+  membership_options membership;
+  /// Well below the time in which a death is declared: some resets in a row are not one.
+  duration redial_cap;
+};
+
+profile profile_of(network_profile which) {
   switch (which) {
   case network_profile::local:
-    return local_profile();
+    return {"local", local_profile(), std::chrono::milliseconds(500)};
   case network_profile::wan:
-    return wan_profile();
+    return {"wan", wan_profile(), std::chrono::seconds(5)};
   default:
-    return lan_profile();
-  }
-}
-
-std::string_view name_of(network_profile which) {
-  switch (which) {
-  case network_profile::local:
-    return "local";
-  case network_profile::wan:
-    return "wan";
-  default:
-    return "lan";
-  }
-}
-
-std::uint64_t draw() {
-  std::random_device chance;
-  return static_cast<std::uint64_t>(chance()) << 32 ^ chance();
-}
-
-/// Well below the time in which the profile declares a death: some resets in a row are not one.
-duration redial_cap(network_profile which) {
-  switch (which) {
-  case network_profile::local:
-    return std::chrono::milliseconds(500);
-  case network_profile::wan:
-    return std::chrono::seconds(5);
-  default:
-    return std::chrono::seconds(1);
+    return {"lan", lan_profile(), std::chrono::seconds(1)};
   }
 }
 
@@ -116,7 +95,7 @@ expected<std::unique_ptr<cluster>> cluster::open(const node_options& options) {
                                           quote(made->tls_->self().name));
   made->how_ = how;
   made->door_ = std::move(*door);
-  made->self_ = {{}, 0, draw(), std::move(name), how.name, *address};
+  made->self_ = {{}, 0, draw_number(), std::move(name), how.name, *address};
   made->max_event_bytes_ = options.max_event_bytes;
   made->loopback_only_ = !made->tls_ && !how.insecure_plaintext;
   return made;
@@ -131,7 +110,8 @@ expected<void> cluster::start(surroundings around) {
                                       "middleman: load caf::io::middleman in its configuration");
   self_.node = around_->identity.id;
   self_.boot_epoch = around_->identity.epoch;
-  auto members = edupulse::membership::make(profile_of(how_.profile), self_, {}, around_->seed);
+  const auto among = profile_of(how_.profile);
+  auto members = edupulse::membership::make(among.membership, self_, {}, around_->seed);
   if (!members)
     return tl::unexpected<error>(members.error());
   if (!tls_ && how_.insecure_plaintext)
@@ -141,9 +121,9 @@ expected<void> cluster::start(surroundings around) {
   switchboard::settings core;
   core.max_event_bytes = static_cast<std::uint32_t>(max_event_bytes_);
   core.secure = tls_ != nullptr;
-  core.redial.cap = redial_cap(how_.profile);
+  core.redial.cap = among.redial_cap;
   core.agreed = {{"max_event_bytes", std::to_string(max_event_bytes_)},
-                 {"profile", std::string(name_of(how_.profile))}};
+                 {"profile", std::string(among.name)}};
   auto setup = std::make_shared<wire_setup>(
       wire_setup{std::move(core), std::move(*members), around_->seed + 1, how_.join, around_->mail,
                  this, std::move(door_), tls_, loopback_only_});

@@ -3,13 +3,13 @@
 // twice.
 
 #include "runtime/identity.hpp"
+#include "runtime/chance.hpp"
 #include "runtime/descriptor.hpp"
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <fcntl.h>
 #include <limits>
-#include <random>
 #include <string>
 #include <system_error>
 #include <unistd.h>
@@ -24,10 +24,8 @@ tl::unexpected<error> io_failure(const std::string& doing, const std::filesystem
 }
 
 node_id draw_id() {
-  std::random_device chance;
-  auto draw = [&] { return (static_cast<std::uint64_t>(chance()) << 32) ^ chance(); };
-  const auto high = draw();
-  return make_node_id(high, draw());
+  const auto high = draw_number();
+  return make_node_id(high, draw_number());
 }
 
 constexpr std::size_t uuid_size = 36;

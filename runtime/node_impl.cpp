@@ -1,5 +1,5 @@
 #include "runtime/node_impl.hpp"
-#include <random>
+#include "runtime/chance.hpp"
 #include <thread>
 
 namespace edupulse {
@@ -16,12 +16,7 @@ std::int64_t steady_ms() {
   return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
 }
 
-std::uint64_t draw_seed(std::uint64_t given) {
-  if (given != 0)
-    return given;
-  std::random_device chance;
-  return (static_cast<std::uint64_t>(chance()) << 32) ^ chance();
-}
+std::uint64_t draw_seed(std::uint64_t given) { return given != 0 ? given : draw_number(); }
 
 } // namespace
 

@@ -1,5 +1,6 @@
 #include "runtime/wire/wire_actor.hpp"
 #include "actors/runner.hpp"
+#include "schemas/overloaded.hpp"
 #include <sys/socket.h>
 
 namespace edupulse {
@@ -7,9 +8,6 @@ namespace edupulse {
 namespace asks = switchboard_effects;
 
 namespace {
-
-template <class... Fs> struct overloaded : Fs... { using Fs::operator()...; };
-template <class... Fs> overloaded(Fs...) -> overloaded<Fs...>;
 
 /// What is still to be written when a connection is closed: a refusal, a goodbye.
 constexpr auto last_words = std::chrono::seconds(1);
@@ -73,38 +71,37 @@ void wire_state::carry_out() {
 }
 
 void wire_state::perform(switchboard_effect& what) {
-  std::visit(
-      overloaded{
-          [&](asks::write& e) {
-            if (auto* to = find(e.to))
-              write(*to, e.bytes);
-          },
-          [&](asks::close& e) { close(e.which); },
-          [&](asks::dial& e) { dials->dial(e.ticket, std::move(e.address)); },
-          [&](asks::session_up& e) {
-            sessions[e.with.number] = {e.with, std::make_shared<intake>()};
-            setup->mail->leave(peer_inputs::session_up{e.with.who, e.with.number});
-            setup->host->say(false, "a session with " + quote(e.with.who.name) + " at " +
-                                        quote(e.with.who.address) + " is up");
-            if (quiet)
-              quiesce();
-          },
-          [&](asks::session_lost& e) {
-            sessions.erase(e.with.number);
-            setup->mail->leave(peer_inputs::session_lost{e.with.number});
-            setup->host->say(false,
-                             "the session with " + quote(e.with.who.name) + " has ended: " + e.why);
-          },
-          [&](asks::for_router& e) { for_router(e); },
-          [&](asks::notice& e) { setup->host->say(e.trouble, e.text); },
-          [&](membership_effects::changed& e) {
-            if (e.what == member_event::dead || e.what == member_event::left)
-              setup->mail->leave(peer_inputs::gone{e.member.name, e.what == member_event::left});
-            setup->host->member_changed(e);
-          },
-          [&](membership_effects::self_changed& e) { setup->host->self_changed(e); },
-      },
-      what);
+  std::visit(overloaded{
+                 [&](asks::write& e) {
+                   if (auto* to = find(e.to))
+                     write(*to, e.bytes);
+                 },
+                 [&](asks::close& e) { close(e.which); },
+                 [&](asks::dial& e) { dials->dial(e.ticket, std::move(e.address)); },
+                 [&](asks::session_up& e) {
+                   sessions[e.with.number] = {e.with, std::make_shared<intake>()};
+                   setup->mail->leave(peer_inputs::session_up{e.with.who, e.with.number});
+                   setup->host->say(false, "a session with " + quote(e.with.who.name) + " at " +
+                                               quote(e.with.who.address) + " is up");
+                   if (quiet)
+                     quiesce();
+                 },
+                 [&](asks::session_lost& e) {
+                   sessions.erase(e.with.number);
+                   setup->mail->leave(peer_inputs::session_lost{e.with.number});
+                   setup->host->say(false, "the session with " + quote(e.with.who.name) +
+                                               " has ended: " + e.why);
+                 },
+                 [&](asks::for_router& e) { for_router(e); },
+                 [&](asks::notice& e) { setup->host->say(e.trouble, e.text); },
+                 [&](membership_effects::changed& e) {
+                   if (e.what == member_event::dead || e.what == member_event::left)
+                     setup->mail->leave(peer_inputs::gone{e.member.name});
+                   setup->host->member_changed(e);
+                 },
+                 [&](membership_effects::self_changed& e) { setup->host->self_changed(e); },
+             },
+             what);
 }
 
 // -- sockets --------------------------------------------------------------------------------

@@ -135,7 +135,6 @@ private:
   connection_id next_id = 1;
   time_point armed = time_point::max();
   time_point next_certificates{};
-  std::vector<char> cipher_in;
   frame_bytes scratch;
   std::vector<char> plain;
   bool quiet = false;

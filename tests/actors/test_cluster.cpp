@@ -123,13 +123,8 @@ TEST_CASE("G2, G3: under random cuts, partitions, kills and restarts what is pub
   for (std::uint64_t round = 0; round < rounds(300); ++round) {
     INFO("round " << round);
     random_source chance(seed + round);
-    const auto nodes = 2 + chance.next() % 4;
-    sim_cluster cluster({.seed = chance.next(),
-                         .nodes = nodes,
-                         .work_chance = 0.05 + 0.9 * chance.unit(),
-                         .retry_chance = 0.05 * chance.unit(),
-                         .break_chance = 0.02 * chance.unit(),
-                         .delay_max = duration(1 + chance.next() % 6'000'000)});
+    sim_cluster cluster(sim_cluster::random_trouble(chance));
+    const auto nodes = cluster.size();
     for (std::size_t at = 0; at < nodes; ++at)
       cluster.subscribe(at, "reader", "lesson.published.>", patient());
     const auto matching = [&] { return cluster.core(0).count_matching("lesson.published.a"); };
@@ -153,11 +148,7 @@ TEST_CASE("G2, G3: under random cuts, partitions, kills and restarts what is pub
       for (auto n = chance.next() % 12; n > 0; --n)
         cluster.step();
     }
-    cluster.heal();
-    cluster.be_kind();
-    for (std::size_t at = 0; at < nodes; ++at)
-      if (!cluster.is_up(at))
-        cluster.restart(at);
+    cluster.mend();
     REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 60'000));
     REQUIRE(cluster.complaint == "");
     for (std::size_t at = 0; at < nodes; ++at) {
@@ -186,13 +177,8 @@ namespace {
 class group_game {
 public:
   group_game(std::uint64_t seed, bool nobody_dies)
-      : chance_(seed), nobody_dies_(nobody_dies), nodes_(2 + chance_.next() % 4),
-        cluster_({.seed = chance_.next(),
-                  .nodes = nodes_,
-                  .work_chance = 0.05 + 0.9 * chance_.unit(),
-                  .retry_chance = 0.05 * chance_.unit(),
-                  .break_chance = 0.02 * chance_.unit(),
-                  .delay_max = duration(1 + chance_.next() % 6'000'000)}) {
+      : chance_(seed), nobody_dies_(nobody_dies), cluster_(sim_cluster::random_trouble(chance_)),
+        nodes_(cluster_.size()) {
     for (std::size_t at = chance_.next() % 2; at < nodes_; ++at) // the publisher, or not
       join(at, "worker");
     REQUIRE(cluster_.steps_until([&] { return somebody(); }, 5000));
@@ -206,11 +192,7 @@ public:
       for (auto n = chance_.next() % 12; n > 0; --n)
         cluster_.step();
     }
-    cluster_.heal();
-    cluster_.be_kind();
-    for (std::size_t at = 0; at < nodes_; ++at)
-      if (!cluster_.is_up(at))
-        cluster_.restart(at);
+    cluster_.mend();
     if (!cluster_.has(1, "worker"))
       join(1, "worker"); // for what is kept when nobody is left
     REQUIRE(cluster_.steps_until([&] { return cluster_.owed() == 0; }, 60'000));
@@ -274,8 +256,8 @@ private:
 
   random_source chance_;
   bool nobody_dies_;
-  std::size_t nodes_;
   sim_cluster cluster_;
+  std::size_t nodes_;
   by_key published_;
 };
 
@@ -503,10 +485,7 @@ TEST_CASE("G2, G40: what all nodes published balances when their ledgers are add
         if (cluster.is_up(at))
           REQUIRE(cluster.core(at).ledger_snapshot().balances());
     }
-    cluster.be_kind();
-    for (std::size_t at = 0; at < nodes; ++at)
-      if (!cluster.is_up(at))
-        cluster.restart(at);
+    cluster.mend();
     REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 20'000));
     REQUIRE(cluster.complaint == "");
     ledger_line sum; // what a node received is in its publisher's ledger

@@ -84,13 +84,8 @@ TEST_CASE("G44: the ledger of the cluster balances at any moment, through cuts, 
   for (std::uint64_t round = 0; round < 60; ++round) {
     INFO("round " << round);
     random_source chance(seed + round);
-    const auto nodes = 2 + chance.next() % 4;
-    sim_cluster cluster({.seed = chance.next(),
-                         .nodes = nodes,
-                         .work_chance = 0.05 + 0.9 * chance.unit(),
-                         .retry_chance = 0.05 * chance.unit(),
-                         .break_chance = 0.02 * chance.unit(),
-                         .delay_max = duration(1 + chance.next() % 6'000'000)});
+    sim_cluster cluster(sim_cluster::random_trouble(chance));
+    const auto nodes = cluster.size();
     subscribe_all(cluster, nodes);
     std::vector<std::uint64_t> published(nodes);
     const auto last = nodes - 1; // does not publish, and may die
@@ -113,10 +108,7 @@ TEST_CASE("G44: the ledger of the cluster balances at any moment, through cuts, 
       const auto* topic = all.sum.topics.empty() ? nullptr : &all.sum.topics.front();
       REQUIRE((topic == nullptr ? 0 : topic->published) == in_all);
     }
-    cluster.heal();
-    cluster.be_kind();
-    if (!cluster.is_up(last))
-      cluster.restart(last);
+    cluster.mend();
     REQUIRE(cluster.steps_until([&] { return cluster.owed() == 0; }, 60'000));
     auto all = cluster.ledgers(0);
     for (int tries = 0; tries < 100 && !all.silent.empty(); ++tries) {

@@ -14,15 +14,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// How many seeds: `n`, and twenty times that in a soak.
-std::uint64_t runs(std::uint64_t n) { return std::getenv("EDUPULSE_SOAK") != nullptr ? 20 * n : n; }
-
-/// Seeds of one run follow from the number that the test printed.
-std::uint64_t first_seed() {
-  static random_numbers chance;
-  return chance.seed();
-}
-
 double seconds(duration what) { return std::chrono::duration<double>(what).count(); }
 
 duration quantile(std::vector<duration> values, std::size_t percent) {

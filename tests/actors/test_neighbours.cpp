@@ -3,6 +3,7 @@
 #include "actors/desk.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/events.hpp"
+#include "tests/support/idle_hands.hpp"
 
 using namespace edupulse;
 using namespace edupulse::test;
@@ -23,15 +24,7 @@ std::optional<std::uint32_t> told(const effect_list& out) {
 }
 
 /// Notes what is written to which session.
-struct noting_hands : router_hands {
-  void dispatch(const batch_ptr&) override {}
-  void start_handler(const effects::start_handler&) override {}
-  void stop_handler(const effects::stop_handler&) override {}
-  void bury(effects::bury&&) override {}
-  void settle_redrive(const effects::settle_redrive&) override {}
-  void set_gate(std::uint32_t, bool) override {}
-  void unsubscribed(std::uint32_t) override {}
-  void drained() override {}
+struct noting_hands : idle_hands {
   void to_peer(std::uint64_t session, const std::shared_ptr<peer_message>& what) override {
     const auto* said = std::get_if<link_effects::send_control>(&what->what);
     const bool begins = said != nullptr && std::holds_alternative<link_resume>(said->what);
@@ -70,7 +63,7 @@ TEST_CASE("a node that was given up and comes back does not take the session of 
   all.apply(core, up(1, "a", 101), now, out);
   const auto peer_a = told(out).value();
   all.apply(core, peer_inputs::session_lost{101}, now, out);
-  all.apply(core, peer_inputs::gone{"a", true}, now, out);
+  all.apply(core, peer_inputs::gone{"a"}, now, out);
   out.clear();
   all.apply(core, up(2, "b", 102), now, out);
   const auto peer_b = told(out).value();

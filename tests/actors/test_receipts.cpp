@@ -5,25 +5,10 @@
 #include "actors/tracker.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/events.hpp"
+#include "tests/support/idle_hands.hpp"
 
 using namespace edupulse;
 using namespace edupulse::test;
-
-namespace {
-
-class idle_hands final : public router_hands {
-public:
-  void dispatch(const batch_ptr&) override {}
-  void start_handler(const effects::start_handler&) override {}
-  void stop_handler(const effects::stop_handler&) override {}
-  void bury(effects::bury&&) override {}
-  void settle_redrive(const effects::settle_redrive&) override {}
-  void set_gate(std::uint32_t, bool) override {}
-  void unsubscribed(std::uint32_t) override {}
-  void drained() override {}
-};
-
-} // namespace
 
 TEST_CASE("G43: a receipt names the subscriptions that ended the event, here and on other nodes, "
           "even those that are gone") {

@@ -4,6 +4,7 @@
 #include "actors/router.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/events.hpp"
+#include "tests/support/let_pass.hpp"
 
 using namespace edupulse;
 using namespace edupulse::test;
@@ -32,15 +33,7 @@ struct shell {
     core.on_events(events, now, asked);
     carry_out();
   }
-  void advance(duration by) {
-    const auto until = now + by;
-    for (auto due = core.next_deadline(); due && *due <= until; due = core.next_deadline()) {
-      now = std::max(now, *due);
-      core.on_wake(now, asked);
-      carry_out();
-    }
-    now = until;
-  }
+  void advance(duration by) { let_pass(by, *this); }
   /// Its handler begins the event it was given last, and does not come back.
   void hang(std::uint32_t which) { sent.at(which)->begin(0); }
   /// Another node joins and sends events for `to`; `events.first_seq` is its number of the first.

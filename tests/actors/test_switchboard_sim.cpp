@@ -3,23 +3,10 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/seed.hpp"
 #include "tests/support/sim_switchboard.hpp"
-#include <cstdlib>
 
 using namespace edupulse;
 using namespace edupulse::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-/// How many seeds: `n`, and twenty times that in a soak.
-std::uint64_t runs(std::uint64_t n) { return std::getenv("EDUPULSE_SOAK") != nullptr ? 20 * n : n; }
-
-std::uint64_t first_seed() {
-  static random_numbers chance;
-  return chance.seed();
-}
-
-} // namespace
 
 TEST_CASE("G60: when both sides dial at once one session is left, with one number at both ends") {
   std::uint64_t crossed = 0;

@@ -1,8 +1,8 @@
 // examples/backend_node from outside: three processes, asked over HTTP.
 
 #include "json_text.hpp"
-#include "tests/examples/program.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/program.hpp"
 #include <httplib.h>
 #include <map>
 #include <memory>

@@ -1,7 +1,7 @@
 // edupulse-search --cluster from outside: three processes that are one run.
 
-#include "tests/examples/program.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/program.hpp"
 
 using namespace edupulse::test;
 

@@ -2,8 +2,8 @@
 
 #include "json_text.hpp"
 #include "tests/examples/changes.hpp"
-#include "tests/examples/program.hpp"
 #include "tests/examples/stand_in.hpp"
+#include "tests/support/program.hpp"
 #include "tests/support/scratch_dir.hpp"
 #include <algorithm>
 #include <csignal>

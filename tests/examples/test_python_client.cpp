@@ -2,8 +2,8 @@
 // node of this runtime sees of it, and it of the node.
 
 #include "lesson.capnp.h"
-#include "tests/support/child_program.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/program.hpp"
 #include <algorithm>
 #include <edupulse/node.hpp>
 #include <mutex>
@@ -17,11 +17,11 @@ namespace {
 
 using texts = std::vector<std::string>;
 
-class python_client : public child_program {
+class python_client : public program {
 public:
   python_client(const node& seed, const std::string& name)
-      : child_program({"python3", EDUPULSE_SOURCE_DIR "/examples/clients/python/client.py",
-                       "--join", seed.address(), "--name", name, "--filter", "lesson.published"}) {}
+      : program("python3", {EDUPULSE_SOURCE_DIR "/examples/clients/python/client.py", "--join",
+                            seed.address(), "--name", name, "--filter", "lesson.published"}) {}
 
   void publish(const std::string& title) {
     write(R"({"lessonId":"l1","title":")" + title + "\"}\n");

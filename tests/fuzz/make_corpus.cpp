@@ -23,15 +23,7 @@ void put(const std::filesystem::path& file, const frame_bytes& bytes) {
 }
 
 frame_bytes hello(std::uint64_t session, bool bulk) {
-  hello_message what;
-  what.cluster = who.cluster;
-  what.node = who.node;
-  what.boot_epoch = who.boot_epoch;
-  what.instance = who.instance;
-  what.name = who.name;
-  what.address = who.address;
-  what.session = session;
-  what.bulk = bulk;
+  auto what = hello_of(who, session, bulk);
   what.settings = {{"profile", "lan"}};
   what.max_event_bytes = 1u << 20;
   frame_bytes bytes;

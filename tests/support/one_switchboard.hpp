@@ -76,15 +76,7 @@ public:
 
   // -- conversations --------------------------------------------------------------------
   static hello_message hello_of(const peer_identity& who, std::uint64_t session, bool bulk) {
-    hello_message what;
-    what.cluster = who.cluster;
-    what.node = who.node;
-    what.boot_epoch = who.boot_epoch;
-    what.instance = who.instance;
-    what.name = who.name;
-    what.address = who.address;
-    what.session = session;
-    what.bulk = bulk;
+    auto what = edupulse::hello_of(who, session, bulk);
     what.max_event_bytes = 1u << 20;
     return what;
   }

@@ -36,4 +36,15 @@ private:
   std::mt19937_64 engine_; // the same numbers on every platform
 };
 
+/// How many seeds: `n`, and twenty times that in a soak.
+inline std::uint64_t runs(std::uint64_t n) {
+  return std::getenv("EDUPULSE_SOAK") != nullptr ? 20 * n : n;
+}
+
+/// Seeds of one run follow from the number that the test printed.
+inline std::uint64_t first_seed() {
+  static random_numbers chance;
+  return chance.seed();
+}
+
 } // namespace edupulse::test

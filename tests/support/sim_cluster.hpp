@@ -31,6 +31,17 @@ public:
     duration delay_max = std::chrono::milliseconds(3);
     duration unreachable_after = std::chrono::seconds(60);
   };
+  /// Two to five nodes, and trouble of any size.
+  static settings random_trouble(random_source& chance) {
+    settings how;
+    how.nodes = 2 + chance.next() % 4;
+    how.seed = chance.next();
+    how.work_chance = 0.05 + 0.9 * chance.unit();
+    how.retry_chance = 0.05 * chance.unit();
+    how.break_chance = 0.02 * chance.unit();
+    how.delay_max = duration(1 + chance.next() % 6'000'000);
+    return how;
+  }
   explicit sim_cluster(settings how) : how_(how), chance_(how.seed) {
     for (std::size_t i = 0; i < how.nodes; ++i) {
       nodes_.push_back(std::make_unique<node>());
@@ -121,6 +132,15 @@ public:
   }
   void heal() { side_.clear(); }
   void be_kind() { how_.break_chance = how_.retry_chance = 0; }
+  /// No more trouble, and everybody is up.
+  void mend() {
+    heal();
+    be_kind();
+    for (std::size_t at = 0; at < nodes_.size(); ++at)
+      if (!is_up(at))
+        restart(at);
+  }
+  std::size_t size() const noexcept { return nodes_.size(); }
 
   // -- time -----------------------------------------------------------------------------
   /// One millisecond.

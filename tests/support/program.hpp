@@ -1,43 +1,54 @@
 #pragma once
-// A program that a test starts. Its output goes to files, its input comes from a pipe.
+// A program that a test starts: what goes in, what comes out, how it ends.
 
 #include "tests/support/catch.hpp"
 #include "tests/support/scratch_dir.hpp"
 #include <csignal>
 #include <fcntl.h>
 #include <fstream>
-#include <spawn.h>
+#include <iterator>
 #include <string>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
 
-extern char** environ;
-
 namespace edupulse::test {
 
-class child_program {
+inline std::string read_to_end(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+/// A running program. Its output goes to files, its input comes from a pipe. It is killed with this
+/// object, and with the test, however that ends.
+class program {
 public:
-  /// The first argument is the program: a path, or a name to look for in PATH.
-  explicit child_program(std::vector<std::string> arguments) {
+  /// `name`: a path, or a name to look for in PATH.
+  program(const std::string& name, std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), name);
     std::vector<char*> pointers;
     for (auto& each : arguments)
       pointers.push_back(each.data());
     pointers.push_back(nullptr);
     REQUIRE(::pipe2(input_, O_CLOEXEC) == 0);
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, input_[0], 0);
-    posix_spawn_file_actions_addopen(&files, 1, out().c_str(), O_WRONLY | O_CREAT, 0600);
-    posix_spawn_file_actions_addopen(&files, 2, err().c_str(), O_WRONLY | O_CREAT, 0600);
-    REQUIRE(posix_spawnp(&pid_, pointers[0], &files, nullptr, pointers.data(), environ) == 0);
-    posix_spawn_file_actions_destroy(&files);
-    ::close(input_[0]);
+    const int files[3] = {input_[0], create(out()), create(err())};
+    pid_ = ::fork();
+    REQUIRE(pid_ >= 0);
+    if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      for (int which = 0; which < 3; ++which)
+        ::dup2(files[which], which);
+      ::execvp(pointers[0], pointers.data());
+      ::_exit(127);
+    }
+    for (const int file : files)
+      ::close(file);
   }
-  child_program(const child_program&) = delete;
-  child_program& operator=(const child_program&) = delete;
-  ~child_program() {
+  program(const program&) = delete;
+  program& operator=(const program&) = delete;
+  ~program() {
     close_input();
     if (pid_ > 0)
       ::kill(pid_, SIGKILL);
@@ -54,7 +65,7 @@ public:
   }
   void signal(int number) const { ::kill(pid_, number); }
 
-  /// The exit code, or minus the signal that ended it.
+  /// Waits for the end; the exit code, or minus the signal that ended it.
   int wait() {
     int status = 0;
     ::waitpid(std::exchange(pid_, 0), &status, 0);
@@ -64,12 +75,11 @@ public:
   std::string errors() const { return read_to_end(err()); }
 
 private:
-  static std::string read_to_end(const std::filesystem::path& file) {
-    std::ifstream in(file);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
   std::filesystem::path out() const { return dir_ / "out"; }
   std::filesystem::path err() const { return dir_ / "err"; }
+  static int create(const std::filesystem::path& file) {
+    return ::open(file.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+  }
 
   scratch_dir dir_;
   int input_[2] = {-1, -1};
