@@ -39,6 +39,10 @@ inline constexpr std::uint32_t max_batch = 256;
 
 /// Events in publish order. Immutable once the router has it.
 struct chunk {
+  chunk() = default;
+  chunk(const chunk&) = delete;
+  chunk& operator=(const chunk&) = delete;
+  ~chunk();
   std::vector<chunk_entry> entries;
 };
 using chunk_ptr = std::shared_ptr<const chunk>;

@@ -47,6 +47,7 @@ void inbound::concluded(const ack_run& what) {
     return;
   at->second.outstanding -= what.count;
   outstanding_ -= what.count;
+  untold_ += what.count;
   if (!acks_.empty()) {
     auto& last = acks_.back();
     if (last.subscription == what.subscription && last.how == what.how && last.why == what.why &&
@@ -59,11 +60,15 @@ void inbound::concluded(const ack_run& what) {
 }
 
 std::vector<ack_run> inbound::take_acks(std::size_t most) {
-  if (acks_.size() <= most)
+  if (acks_.size() <= most) {
+    untold_ = 0;
     return std::exchange(acks_, {});
+  }
   const auto end = acks_.begin() + static_cast<std::ptrdiff_t>(most);
   std::vector<ack_run> some(acks_.begin(), end);
   acks_.erase(acks_.begin(), end);
+  for (const auto& one : some)
+    untold_ -= one.count;
   return some;
 }
 

@@ -45,6 +45,8 @@ public:
   void concluded(const ack_run& what);
 
   bool has_acks() const noexcept { return !acks_.empty(); }
+  /// Events whose conclusion has not been taken.
+  std::uint64_t untold() const noexcept { return untold_; }
   /// Not more than `most` runs, oldest first.
   std::vector<ack_run> take_acks(std::size_t most);
 
@@ -67,6 +69,7 @@ private:
   };
   std::map<std::uint32_t, stream> streams_;
   std::vector<ack_run> acks_;
+  std::uint64_t untold_ = 0;
   std::size_t outstanding_ = 0;
   std::uint64_t repeats_ = 0;
 };

@@ -139,7 +139,8 @@ void link::carry(std::vector<std::byte> what) {
 }
 
 bool link::acks_are_due(time_point now) const {
-  return inbound_.has_acks() && now - last_acks_ >= how_.ack_every;
+  return inbound_.has_acks() &&
+         (now - last_acks_ >= how_.ack_every || inbound_.untold() >= how_.acks_at_once);
 }
 
 /// Nothing is owed to the peer, on its way to it, or to be told.
@@ -214,7 +215,7 @@ void link::on_tick(time_point now, effect_list& out, effects& io) {
 std::optional<time_point> link::next_deadline() const {
   auto next = next_check_;
   if (state_ == state::up && inbound_.has_acks())
-    next = std::min(next, last_acks_ + how_.ack_every);
+    next = std::min(next, last_acks_ + how_.ack_at_latest);
   return next == time_point::max() ? std::nullopt : std::optional(next);
 }
 

@@ -98,8 +98,13 @@ public:
     /// Frames handed to the wire and not written: what lies in user space is this many times
     /// `frames.frame_bytes`.
     std::uint32_t frames_in_hand = 2;
-    /// Conclusions are told at most this often, unless half a window waits for them.
-    duration ack_every = std::chrono::microseconds(500);
+    /// Conclusions are told with the turn that brings them, but not more often than this, unless
+    /// so many events wait for it.
+    duration ack_every = std::chrono::microseconds(250);
+    std::uint64_t acks_at_once = 512;
+    /// What no later turn takes along is told by then. A timer of a quarter of a millisecond would
+    /// wake two threads for each one that it spares.
+    duration ack_at_latest = std::chrono::milliseconds(1);
     std::size_t acks_in_message = 512;
     /// A peer that takes nothing for so long, though there is something to take, is cut.
     duration cut_after = std::chrono::seconds(10);

@@ -9,14 +9,17 @@ namespace edupulse {
 
 namespace {
 
-void append_number(frame_bytes& to, std::uint32_t value) {
-  for (int shift = 0; shift < 32; shift += 8)
-    to.push_back(static_cast<char>(value >> shift & 0xff));
+void append_numbers(frame_bytes& to, std::uint32_t first, std::uint32_t second) {
+  char bytes[8];
+  for (int i = 0; i < 4; ++i) {
+    bytes[i] = static_cast<char>(first >> 8 * i & 0xff);
+    bytes[i + 4] = static_cast<char>(second >> 8 * i & 0xff);
+  }
+  to.insert(to.end(), bytes, bytes + sizeof bytes);
 }
 
 void append_header(frame_bytes& to, frame_kind kind, std::size_t body_bytes) {
-  append_number(to, static_cast<std::uint32_t>(body_bytes));
-  append_number(to, static_cast<std::uint32_t>(kind));
+  append_numbers(to, static_cast<std::uint32_t>(body_bytes), static_cast<std::uint32_t>(kind));
 }
 
 void append_words(frame_bytes& to, std::span<const capnp::word> words) {
@@ -138,6 +141,28 @@ void fill(schema::EventsHead::Run::Builder to, const outgoing_run& run) {
   }
 }
 
+std::size_t envelope_bytes(const slice& part) {
+  constexpr std::uint32_t ahead = 8;
+  std::size_t bytes = 0;
+  for (auto at = part.begin; at < part.end; ++at) {
+    if (at + ahead < part.end)
+      prefetch_lines<1>(part.events->entries[at + ahead].event.get());
+    bytes += 8 + part.events->entries[at].event->words().size_bytes();
+  }
+  return bytes;
+}
+
+void append_envelopes(frame_bytes& to, const slice& part) {
+  constexpr std::uint32_t ahead = 2;
+  for (auto at = part.begin; at < part.end; ++at) {
+    if (at + ahead < part.end)
+      prefetch_lines<8>(part.events->entries[at + ahead].event->words().data());
+    const auto words = part.events->entries[at].event->words();
+    append_numbers(to, static_cast<std::uint32_t>(words.size()), 0);
+    append_words(to, words);
+  }
+}
+
 } // namespace
 
 void append_frame(frame_bytes& to, const hello_message& what) {
@@ -187,25 +212,17 @@ void append_frame(frame_bytes& to, std::span<const outgoing_run> events) {
   std::size_t bytes = 0;
   for (unsigned i = 0; i < runs.size(); ++i) {
     fill(runs[i], events[i]);
-    const auto& part = events[i].events;
-    count += part.size();
-    for (auto at = part.begin; at < part.end; ++at)
-      bytes += 8 + part.events->entries[at].event->words().size_bytes();
+    count += events[i].events.size();
+    bytes += envelope_bytes(events[i].events);
   }
   const flat_message head(message);
   bytes += 8 + head.words().size_bytes();
   to.reserve(to.size() + frame_header::size + bytes);
   append_header(to, frame_kind::events, bytes);
-  append_number(to, static_cast<std::uint32_t>(head.words().size()));
-  append_number(to, count);
+  append_numbers(to, static_cast<std::uint32_t>(head.words().size()), count);
   append_words(to, head.words());
   for (const auto& run : events)
-    for (auto at = run.events.begin; at < run.events.end; ++at) {
-      const auto words = run.events.events->entries[at].event->words();
-      append_number(to, static_cast<std::uint32_t>(words.size()));
-      append_number(to, 0);
-      append_words(to, words);
-    }
+    append_envelopes(to, run.events);
 }
 
 void append_frame(frame_bytes& to, frame_kind kind, std::span<const std::byte> body) {

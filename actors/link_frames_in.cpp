@@ -290,7 +290,8 @@ expected<std::vector<incoming_run>> decode_events(std::span<const std::byte> bod
       const std::size_t bytes = number_at(rest, 0) * sizeof(capnp::word);
       if (number_at(rest, 4) != 0 || bytes > rest.size() - lead)
         return malformed("an envelope is longer than what is left of it");
-      auto event = decode(rest.subspan(lead, bytes), {limits.max_event_bytes});
+      auto event = decode(rest.subspan(lead, bytes), {limits.max_event_bytes},
+                          events->entries.empty() ? nullptr : events->entries.back().event.get());
       if (!event)
         return tl::unexpected<error>(event.error());
       if (!((*event)->publisher() == from))

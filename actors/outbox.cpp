@@ -204,8 +204,12 @@ void outbox::add_runs(const slice& what, std::span<const outgoing_run::target> t
     const auto& event = *entries[begin].event;
     auto end = begin + 1;
     const bool plain = event.expires_at() == time_point::max();
-    while (plain && end < what.end && entries[end].event->level() == event.level() &&
-           entries[end].event->expires_at() == time_point::max())
+    const auto goes_with = [&](const chunk_entry& next) {
+      if (!next.special) // the envelope itself may be far away
+        return event.level() == delivery_level::acknowledged;
+      return next.event->level() == event.level() && next.event->expires_at() == time_point::max();
+    };
+    while (plain && end < what.end && goes_with(entries[end]))
       ++end;
     auto& run = into.emplace_back();
     run.events = {what.events, begin, end, 0};

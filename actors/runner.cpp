@@ -141,6 +141,8 @@ runner::ending runner::run(batch& work) {
       work.halt(i);
       return ending::revoked;
     }
+    if (i + 2 < size)
+      work.event(i + 2)->prefetch();
     const auto& event = *work.event(i);
     if ((suspended_ || !blocked_.empty() || event.expires_at() != time_point::max()) &&
         steps_aside(work, i))

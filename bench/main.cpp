@@ -9,10 +9,11 @@ namespace bench {
 
 void fill_lesson(LessonPublished::Builder lesson, std::uint64_t number) {
   static const std::string body(payload_bytes - 16 - 16 - 24, 'x');
-  char id[20];
-  const int length = std::snprintf(id, sizeof id, "lesson-%08llu",
-                                   static_cast<unsigned long long>(number % 100000));
-  lesson.setLessonId({id, static_cast<std::size_t>(length)});
+  char id[] = "lesson-00000000"; // by hand: printf would be a fifth of what a publish costs
+  auto* digit = id + sizeof id - 2;
+  for (number %= 100'000; number != 0; number /= 10)
+    *digit-- = static_cast<char>('0' + number % 10);
+  lesson.setLessonId({id, sizeof id - 1});
   lesson.setTeacherId("teacher-00000001");
   lesson.setTitle("Quantum Mechanics 101   ");
   lesson.setBody({body.data(), body.size()});

@@ -22,8 +22,10 @@ struct decode_limits {
 
 /// Checks `bytes` and copies them into an envelope; they need no alignment and may go afterwards.
 /// Takes time linear in the header, memory for one copy, and nothing when it fails. `type` of the
-/// result is null. Errors: `too_large`, `malformed`, each naming the rule that is broken.
-expected<envelope_ptr> decode(std::span<const std::byte> bytes, const decode_limits& limits = {});
+/// result is null. `before`: one that was decoded before it, or null; a topic equal to its topic is
+/// not looked at again. Errors: `too_large`, `malformed`, each naming the rule that is broken.
+expected<envelope_ptr> decode(std::span<const std::byte> bytes, const decode_limits& limits = {},
+                              const envelope* before = nullptr);
 
 /// The bytes of an envelope, as `decode` takes them. Nothing is copied.
 inline std::span<const std::byte> encode(const envelope& what) noexcept {

@@ -1,5 +1,6 @@
 #include "schemas/envelope_pool.hpp"
 
+#include "schemas/prefetch.hpp"
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -14,8 +15,8 @@ namespace {
 
 constexpr std::size_t granule = 64;
 constexpr std::size_t class_count = max_pooled_bytes / granule;
-/// Blocks that change hands at once. A thread keeps up to two batches of each size.
-constexpr std::uint32_t batch_blocks = 64;
+/// Blocks that change hands at once.
+constexpr std::uint32_t magazine_blocks = 64;
 
 constexpr std::size_t class_of(std::size_t bytes) noexcept {
   return bytes == 0 ? 0 : (bytes - 1) / granule;
@@ -24,22 +25,30 @@ constexpr std::size_t bytes_of(std::size_t size_class) noexcept {
   return (size_class + 1) * granule;
 }
 
-/// What a free block holds.
-struct free_block {
-  free_block* next;
-  free_block* next_batch; // in the first block of a batch
+/// Free blocks of one size, apart from the blocks themselves: the memory of a block is not touched
+/// between its last use and the next, and which blocks come next is known early enough to ask for
+/// their memory. (Bonwick, Adams: "Magazines and Vmem", USENIX 2001.)
+struct magazine {
+  magazine* below = nullptr; ///< on the shelf
+  std::uint32_t count = 0;
+  std::array<void*, magazine_blocks> blocks;
+
+  bool is_full() const noexcept { return count == magazine_blocks; }
 };
 
-void release_all(free_block* first) noexcept {
-  while (first != nullptr)
-    ::operator delete(std::exchange(first, first->next));
+void discard(magazine* what) noexcept {
+  if (what == nullptr)
+    return;
+  for (std::uint32_t i = 0; i < what->count; ++i)
+    ::operator delete(what->blocks[i]);
+  delete what;
 }
 
 // -- the common store ---------------------------------------------------------------------
 
 struct shelf {
   std::mutex lock;
-  free_block* batches = nullptr;
+  magazine* full = nullptr;
 };
 
 /// Never destroyed: the last envelope may die after everything static.
@@ -53,43 +62,42 @@ store& common() noexcept {
   return *the_store;
 }
 
-void put(std::size_t size_class, free_block* batch) noexcept {
+void put(std::size_t size_class, magazine* full) noexcept {
   constexpr auto relaxed = std::memory_order_relaxed;
-  const std::size_t bytes = batch_blocks * bytes_of(size_class);
+  const std::size_t bytes = magazine_blocks * bytes_of(size_class);
   store& to = common();
   if (to.bytes.fetch_add(bytes, relaxed) + bytes > max_stored_bytes) {
     to.bytes.fetch_sub(bytes, relaxed);
-    return release_all(batch);
+    return discard(full);
   }
   shelf& on = to.shelves[size_class];
   const std::lock_guard guard(on.lock);
-  batch->next_batch = std::exchange(on.batches, batch);
+  full->below = std::exchange(on.full, full);
 }
 
 /// Null when there is none.
-free_block* take(std::size_t size_class) noexcept {
+magazine* take(std::size_t size_class) noexcept {
   store& from = common();
   shelf& on = from.shelves[size_class];
-  free_block* batch = nullptr;
+  magazine* full = nullptr;
   {
     const std::lock_guard guard(on.lock);
-    batch = on.batches;
-    if (batch == nullptr)
+    full = on.full;
+    if (full == nullptr)
       return nullptr;
-    on.batches = batch->next_batch;
+    on.full = full->below;
   }
-  from.bytes.fetch_sub(batch_blocks * bytes_of(size_class), std::memory_order_relaxed);
-  return batch;
+  from.bytes.fetch_sub(magazine_blocks * bytes_of(size_class), std::memory_order_relaxed);
+  return full;
 }
 
 // -- a thread's own blocks -------------------------------------------------------------------
 
-/// Free blocks of one size: `open` is used first; `full` is a whole batch, or null. A thread that
-/// frees and allocates in turns never gets to the store.
+/// `loaded` is used; `other` is full, empty or null. A thread that frees and allocates in turns
+/// swaps the two and never gets to the store.
 struct bin {
-  free_block* open = nullptr;
-  free_block* full = nullptr;
-  std::uint32_t open_count = 0;
+  magazine* loaded = nullptr;
+  magazine* other = nullptr;
 };
 
 struct thread_bins {
@@ -104,11 +112,12 @@ constinit thread_local bool thread_is_ending = false;
 thread_bins::~thread_bins() {
   this_threads = nullptr;
   thread_is_ending = true;
-  for (std::size_t i = 0; i < class_count; ++i) {
-    release_all(bins[i].open);
-    if (bins[i].full != nullptr)
-      put(i, bins[i].full);
-  }
+  for (std::size_t i = 0; i < class_count; ++i)
+    for (auto* one : {bins[i].loaded, bins[i].other})
+      if (one != nullptr && one->is_full())
+        put(i, one);
+      else
+        discard(one);
 }
 
 /// Null when the thread is ending.
@@ -120,10 +129,36 @@ thread_bins* bins_of_thread() {
   return this_threads;
 }
 
-bool refill(bin& from, std::size_t size_class) noexcept {
-  from.open = from.full != nullptr ? std::exchange(from.full, nullptr) : take(size_class);
-  from.open_count = from.open != nullptr ? batch_blocks : 0;
-  return from.open != nullptr;
+/// Loads a magazine with blocks in it. False when there is none.
+bool reload(bin& from, std::size_t size_class) noexcept {
+  if (from.other == nullptr || from.other->count == 0) {
+    auto* const full = take(size_class);
+    if (full == nullptr)
+      return false;
+    discard(std::exchange(from.other, full));
+  }
+  std::swap(from.loaded, from.other);
+  return true;
+}
+
+/// Loads a magazine with room in it. False when there is no memory for one.
+bool unload(bin& to, std::size_t size_class) noexcept {
+  if (to.other == nullptr || to.other->is_full()) {
+    auto* const empty = new (std::nothrow) magazine;
+    if (empty == nullptr)
+      return false;
+    if (auto* const full = std::exchange(to.other, empty))
+      put(size_class, full);
+  }
+  std::swap(to.loaded, to.other);
+  return true;
+}
+
+void* pop(magazine& from, std::size_t bytes) noexcept {
+  constexpr std::uint32_t ahead = 2;
+  if (from.count > ahead) // what is next was freed on another core, most likely
+    prefetch_to_write(from.blocks[from.count - 1 - ahead], bytes);
+  return from.blocks[--from.count];
 }
 
 } // namespace
@@ -134,10 +169,8 @@ void* allocate(std::size_t bytes) {
   const std::size_t size_class = class_of(bytes);
   if (thread_bins* mine = bins_of_thread()) {
     bin& from = mine->bins[size_class];
-    if (from.open != nullptr || refill(from, size_class)) {
-      --from.open_count;
-      return std::exchange(from.open, from.open->next);
-    }
+    if ((from.loaded != nullptr && from.loaded->count > 0) || reload(from, size_class))
+      return pop(*from.loaded, bytes);
   }
   return ::operator new(bytes_of(size_class));
 }
@@ -150,14 +183,9 @@ void free(void* block, std::size_t bytes) noexcept {
     return ::operator delete(block);
   const std::size_t size_class = class_of(bytes);
   bin& to = mine->bins[size_class];
-  if (to.open_count == batch_blocks) {
-    if (to.full != nullptr)
-      put(size_class, to.full);
-    to.full = std::exchange(to.open, nullptr);
-    to.open_count = 0;
-  }
-  to.open = new (block) free_block{to.open, nullptr};
-  ++to.open_count;
+  if ((to.loaded == nullptr || to.loaded->is_full()) && !unload(to, size_class))
+    return ::operator delete(block);
+  to.loaded->blocks[to.loaded->count++] = block;
 }
 
 std::size_t stored_bytes() noexcept { return common().bytes.load(std::memory_order_relaxed); }

@@ -187,6 +187,43 @@ TEST_CASE("link: a peer that takes nothing for ten seconds is cut, one that has 
   CHECK(is_cut(2s));
 }
 
+TEST_CASE("link: conclusions are told with the turn that brings them, though not too often, unless "
+          "many wait") {
+  link::effects io;
+  effect_list out;
+  edupulse::link one({});
+  time_point now{1h};
+  one.received().open(7, 8192);
+  one.on_session(now, io);
+  REQUIRE(one.on_resume({}, now));
+  auto all = std::make_shared<chunk>();
+  for (int i = 0; i < 1024; ++i)
+    all->entries.push_back(make_entry(make_event()));
+  REQUIRE(one.on_events({{{all, 0, 1024, 0}, {{7, 1, 0}}}}, io));
+  const auto told = [&](duration after, std::uint64_t first, std::uint64_t count) {
+    io.clear();
+    if (count > 0)
+      one.received().concluded({7, first, count, fate::handled, {}});
+    one.on_tick(now += after, out, io);
+    std::uint64_t sum = 0;
+    for (const auto& what : io)
+      if (const auto* said = std::get_if<link_effects::send_control>(&what))
+        if (const auto* numbered = std::get_if<link_numbered>(&said->what))
+          for (const auto& run : std::get<std::vector<ack_run>>(numbered->what))
+            sum += run.count;
+    return sum;
+  };
+  CHECK(told(1s, 1, 1) == 1);
+  CHECK(told(10us, 2, 100) == 0);
+  CHECK(one.next_deadline() == now - 10us + 1ms);
+  CHECK(told(10us, 102, 411) == 0);
+  CHECK(told(10us, 513, 1) == 512); // as many as go at once
+  CHECK(told(249us, 514, 1) == 0);
+  CHECK(told(1us, 515, 1) == 2);
+  CHECK(told(1us, 516, 1) == 0);
+  CHECK(told(999us, 0, 0) == 1);
+}
+
 TEST_CASE("link: a peer that breaks the rules is an error that says how") {
   link::effects io;
   effect_list out;

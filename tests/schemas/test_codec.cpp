@@ -203,6 +203,43 @@ TEST_CASE("codec: texts outside the message, of other elements, or without an en
   }
   check_refused(good.with_list(key_pointer, byte_element, 8, {0x6161616161616161}),
                 "NUL-terminated");
+  // The header's own words would do as a text: the word before the payload's pointer ends with 0.
+  check_refused(good.with(key_pointer, list_pointer(-3, byte_element, 8)), "within the message");
+}
+
+TEST_CASE("codec: a header of an older or a newer writer is read as far as it goes") {
+  const message good = with_metadata();
+  auto older = good; // six words of data, as before there were versions
+  older.words.erase(older.words.begin() + 7);
+  older.words[root] = struct_pointer(0, 6, 5);
+  const auto without = decode(older.bytes()).value();
+  CHECK(without->schema_version() == 0);
+  CHECK(without->topic() == "lesson.published.eu.math");
+  check_same(*without);
+  auto newer = good; // a word of data and a pointer more than are known
+  newer.words.insert(newer.words.begin() + payload_pointer + 1, 0);
+  newer.words.insert(newer.words.begin() + 8, 42);
+  newer.words[root] = struct_pointer(0, 8, 6);
+  for (std::size_t slot = name_pointer + 1; slot <= payload_pointer + 1; ++slot)
+    newer.words[slot] += 1 << 2; // what they point to is one word further on
+  const auto more = decode(newer.bytes()).value();
+  check_same(*more);
+  CHECK(more->key() == "lesson-42");
+  CHECK(readable(*more));
+}
+
+TEST_CASE("codec: a topic like the one before is taken over, and any other is looked at") {
+  const message good(sample_lesson());
+  const auto first = decode(good.bytes()).value();
+  const auto second = decode(good.bytes(), {}, first.get()).value();
+  CHECK(second->topic() == first->topic());
+  CHECK(second->topic().data() != first->topic().data());
+  CHECK(second->topic_hash() == text_hash("lesson.published"));
+  CHECK(second->name() == "lesson.published");
+  const auto other = decode(with_metadata().bytes(), {}, first.get()).value();
+  CHECK(other->topic_hash() == text_hash("lesson.published.eu.math"));
+  const auto bad = good.with_list(name_pointer, byte_element, 3, {0x20'61});
+  CHECK_FALSE(decode(bad.bytes(), {}, first.get()));
 }
 
 TEST_CASE("codec: names, subjects and keys are held to their rules") {
