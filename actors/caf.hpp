@@ -51,22 +51,4 @@ inline void leave_system() {
 #endif
 }
 
-/// The scheduler a node wants: `sharing` sleeps when idle and wakes in microseconds, where the
-/// default polls; `max-throughput` keeps one busy actor from starving the rest. A broker that reads
-/// fifty times before it looks up, the default, decodes for milliseconds while the router on the
-/// same thread waits with what the handlers concluded, and so the peer waits, too.
-inline void configure(caf::actor_system_config& config, std::size_t workers) {
-#if EDUPULSE_CAF_MAJOR < 1
-  config.set("scheduler.policy", caf::atom("sharing"));
-  config.set("scheduler.max-threads", workers);
-  config.set("scheduler.max-throughput", std::size_t{8});
-  config.set("middleman.max-consecutive-reads", std::size_t{1});
-#else
-  config.set("caf.scheduler.policy", "sharing");
-  config.set("caf.scheduler.max-threads", workers);
-  config.set("caf.scheduler.max-throughput", std::size_t{8});
-  config.set("caf.middleman.max-consecutive-reads", std::size_t{1});
-#endif
-}
-
 } // namespace edupulse::caf_shim

@@ -131,7 +131,9 @@ void inbox::take(contents& into, bool sleepy) {
   bytes_ = 0;
   if (sleepy && into.empty())
     idle_ = true;
-  if (made_room && waiting_publishers_ > 0)
+  const bool is_awaited = made_room && waiting_publishers_ > 0;
+  guard.unlock(); // who is woken must not run into the lock
+  if (is_awaited)
     room_.notify_all();
 }
 
@@ -147,8 +149,10 @@ void inbox::close_gate(std::uint32_t subscription, std::string_view name,
 }
 
 void inbox::open_gate(std::uint32_t subscription) {
-  std::lock_guard guard(mutex_);
-  std::erase_if(gates_, [&](const gate& one) { return one.subscription == subscription; });
+  {
+    std::lock_guard guard(mutex_);
+    std::erase_if(gates_, [&](const gate& one) { return one.subscription == subscription; });
+  }
   room_.notify_all();
 }
 

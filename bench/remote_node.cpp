@@ -122,6 +122,10 @@ int publish(const std::vector<std::string>& args) {
 int subscribe_with(const order& what, edupulse::subscription_options options) {
   if (what.bytes > 4096) // so that more than a handful of events is under way
     options.backlog_bytes = 64u << 20;
+  if (what.level == edupulse::delivery_level::best_effort) { // as the peer beside it: no limit
+    options.backlog_events = what.events;
+    options.backlog_bytes = what.events * (what.bytes + 1024);
+  }
   auto at = what.start("subscriber");
   tally seen(what.events);
   std::size_t sum = 0;

@@ -1,4 +1,5 @@
 #include "runtime/node_impl.hpp"
+#include "runtime/caf_system.hpp"
 #include "runtime/chance.hpp"
 #include <thread>
 
@@ -70,7 +71,7 @@ expected<void> node_impl::open(caf::actor_system* given) {
   if (system_ == nullptr) {
     const auto cores = std::max<std::size_t>(2, std::thread::hardware_concurrency());
     config_ = std::make_unique<caf::actor_system_config>();
-    caf_shim::configure(*config_, options_.workers > 0 ? options_.workers : cores);
+    configure(*config_, options_.workers > 0 ? options_.workers : cores);
     if (cluster_)
       config_->load<caf::io::middleman>();
     own_system_ = std::make_unique<caf::actor_system>(*config_);

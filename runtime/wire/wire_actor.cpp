@@ -151,7 +151,7 @@ void wire_state::make_connection(const new_socket& what) {
   one.tls = std::move(tls);
   handles[id] = handle.id();
   self->ack_writes(handle, true);
-  self->configure_read(handle, caf::io::receive_policy::at_most(read_at_most));
+  self->configure_read(handle, caf::io::receive_policy::at_most(one.reading));
   if (one.tls && what.ticket != 0)
     append(one, [&](auto& to) { static_cast<void>(one.tls->start(to)); });
   if (what.ticket == 0)
@@ -177,11 +177,24 @@ void wire_state::on_data(const caf::io::new_data_msg& what) {
   if (from == nullptr || from->closing)
     return;
   const auto bytes = std::as_bytes(std::span(what.buf));
+  size_next_read(*from, bytes.size());
   if (from->tls)
     on_cipher(*from, bytes);
   else
     on_plain(*from, bytes);
   settle();
+}
+
+/// CAF fills the whole of its buffer with zeros before each read: most of what a message of 100
+/// bytes would cost.
+void wire_state::size_next_read(connection& of, std::size_t got) {
+  const auto before = of.reading;
+  if (got >= of.reading)
+    of.reading = std::min(4 * of.reading, read_at_most);
+  else if (got < of.reading / 16)
+    of.reading = std::max(of.reading / 4, read_at_least);
+  if (of.reading != before)
+    self->configure_read(of.handle, caf::io::receive_policy::at_most(of.reading));
 }
 
 void wire_state::on_plain(connection& from, std::span<const std::byte> bytes) {

@@ -60,6 +60,7 @@ struct read_on {
 
 struct wire_state {
   static inline const char* name = "edupulse.wire";
+  static constexpr std::size_t read_at_least = 4u << 10;
   static constexpr std::size_t read_at_most = 64u << 10;
   static constexpr std::size_t rest_max = 8u << 20;
   static constexpr std::size_t intake_max = 8u << 20;
@@ -95,6 +96,7 @@ private:
     std::deque<std::pair<std::uint64_t, std::uint64_t>> frames; ///< end of events, session
     std::optional<time_point> closing;                          ///< at the latest
     bool halted = false;
+    std::size_t reading = read_at_least; ///< bytes, at most, the next time
     std::uint64_t pending() const noexcept { return queued - written; }
   };
   /// What lies in the inbox of one session's events.
@@ -111,6 +113,7 @@ private:
   void carry_out();
   void perform(switchboard_effect& what);
   void make_connection(const new_socket& what);
+  void size_next_read(connection& of, std::size_t got);
   void on_plain(connection& from, std::span<const std::byte> bytes);
   void on_cipher(connection& from, std::span<const std::byte> bytes);
   void write(connection& to, std::span<const char> bytes);
