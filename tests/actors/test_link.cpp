@@ -199,7 +199,9 @@ TEST_CASE("link: conclusions are told with the turn that brings them, though not
   auto all = std::make_shared<chunk>();
   for (int i = 0; i < 1024; ++i)
     all->entries.push_back(make_entry(make_event()));
-  REQUIRE(one.on_events({{{all, 0, 1024, 0}, {{7, 1, 0}}}}, io));
+  std::vector<incoming_run> runs;
+  runs.push_back({{all, 0, 1024, 0}, {{7, 1, 0}}});
+  REQUIRE(one.on_events(std::move(runs), io));
   const auto told = [&](duration after, std::uint64_t first, std::uint64_t count) {
     io.clear();
     if (count > 0)
