@@ -199,8 +199,12 @@ TEST_CASE("link: conclusions are told with the turn that brings them, though not
   auto all = std::make_shared<chunk>();
   for (int i = 0; i < 1024; ++i)
     all->entries.push_back(make_entry(make_event()));
-  std::vector<incoming_run> runs;
-  runs.push_back({{all, 0, 1024, 0}, {{7, 1, 0}}});
+  std::vector<incoming_run> runs(1);
+  runs[0].events.events = all;
+  runs[0].events.end = 1024;
+  runs[0].targets.resize(1);
+  runs[0].targets[0].remote = 7;
+  runs[0].targets[0].dseq = 1;
   REQUIRE(one.on_events(std::move(runs), io));
   const auto told = [&](duration after, std::uint64_t first, std::uint64_t count) {
     io.clear();
