@@ -60,13 +60,11 @@ void inbound::concluded(const ack_run& what) {
 }
 
 std::vector<ack_run> inbound::take_acks(std::size_t most) {
-  if (acks_.size() <= most) {
-    untold_ = 0;
-    return std::exchange(acks_, {});
+  auto some = std::exchange(acks_, {});
+  if (some.size() > most) {
+    acks_.assign(some.begin() + static_cast<std::ptrdiff_t>(most), some.end());
+    some.resize(most);
   }
-  const auto end = acks_.begin() + static_cast<std::ptrdiff_t>(most);
-  std::vector<ack_run> some(acks_.begin(), end);
-  acks_.erase(acks_.begin(), end);
   for (const auto& one : some)
     untold_ -= one.count;
   return some;

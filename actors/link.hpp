@@ -102,8 +102,8 @@ public:
     /// so many events wait for it.
     duration ack_every = std::chrono::microseconds(250);
     std::uint64_t acks_at_once = 512;
-    /// What no later turn takes along is told by then. A timer of a quarter of a millisecond would
-    /// wake two threads for each one that it spares.
+    /// What no later turn takes along is told by then. Later than `ack_every`: while events flow,
+    /// the next turn comes first, and no timer has to wake anybody.
     duration ack_at_latest = std::chrono::milliseconds(1);
     std::size_t acks_in_message = 512;
     /// A peer that takes nothing for so long, though there is something to take, is cut.

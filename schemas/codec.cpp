@@ -28,22 +28,7 @@ tl::unexpected<error> malformed(std::string why) {
 // nested structs besides its metadata, and those that have any go through the generated reader. A
 // test holds the two against each other. The encoding: https://capnproto.org/encoding.html.
 
-enum slot : std::size_t {
-  id_high,
-  id_low,
-  publisher_high,
-  publisher_low,
-  occurred_at,
-  schema_id,
-  schema_version
-};
-enum pointer_index : std::size_t {
-  name_index,
-  subject_index,
-  key_index,
-  metadata_index,
-  payload_index
-};
+namespace layout = envelope_layout;
 
 enum class pointer_kind : std::uint8_t { structure, list, far, other };
 
@@ -62,16 +47,17 @@ public:
     // A struct, directly behind the root pointer: then all it points to lies behind it.
     if (static_cast<std::uint32_t>(root) != 0 || root == 0)
       return malformed("its root is not a struct directly behind the first word");
-    data_count_ = root >> 32 & 0xffff;
+    pointers_at_ = 1 + (root >> 32 & 0xffff);
     pointer_count_ = root >> 48;
-    if (1 + data_count_ + pointer_count_ > word_count())
+    if (pointers_at_ + pointer_count_ > word_count())
       return malformed("its header is longer than the message");
-    for (std::size_t i = 0; i < payload_index; ++i)
+    for (std::size_t i = 0; i < layout::payload; ++i)
       if (pointer(i) != 0 && kind_of(pointer(i)) != pointer_kind::list)
         return malformed("pointer " + std::to_string(i) + " of its header is not a list");
-    if (pointer(payload_index) != 0 && kind_of(pointer(payload_index)) != pointer_kind::structure)
+    if (pointer(layout::payload) != 0 &&
+        kind_of(pointer(layout::payload)) != pointer_kind::structure)
       return malformed("its payload is not a struct");
-    if (std::max(claimed_text(name_index), claimed_text(subject_index)) > max_topic_bytes)
+    if (std::max(claimed_text(layout::name), claimed_text(layout::subject)) > max_topic_bytes)
       return malformed("its name or subject is longer than " + std::to_string(max_topic_bytes) +
                        " bytes");
     return {};
@@ -85,29 +71,28 @@ public:
   }
   /// 0 for what the writer's version did not have, as everywhere in Cap'n Proto.
   std::uint64_t data(std::size_t index) const noexcept {
-    return index < data_count_ ? word(1 + index) : 0;
+    return 1 + index < pointers_at_ ? word(1 + index) : 0;
   }
-  bool has_metadata() const noexcept { return pointer(metadata_index) != 0; }
+  bool has_metadata() const noexcept { return pointer(layout::metadata) != 0; }
   /// The index of the payload's pointer; the number of words when there is none.
   std::size_t payload_at() const noexcept {
-    return pointer(payload_index) == 0 ? word_count() : 1 + data_count_ + payload_index;
+    return pointer(layout::payload) == 0 ? word_count() : pointers_at_ + layout::payload;
   }
   /// Of `name.subject`; 0: the name is the topic.
   std::size_t joined_topic_bytes() const noexcept {
-    const auto subject = claimed_text(subject_index);
-    return subject == 0 ? 0 : claimed_text(name_index) + 1 + subject;
+    const auto subject = claimed_text(layout::subject);
+    return subject == 0 ? 0 : claimed_text(layout::name) + 1 + subject;
   }
 
   expected<std::string_view> text(std::size_t index, const char* what) const {
     const std::uint64_t at = pointer(index);
     if (at == 0)
       return std::string_view{};
-    constexpr std::uint64_t bytes_each = 2;
-    const auto begin = static_cast<std::int64_t>(1 + data_count_ + index + 1) +
+    const auto begin = static_cast<std::int64_t>(pointers_at_ + index + 1) +
                        (static_cast<std::int32_t>(static_cast<std::uint32_t>(at)) >> 2);
     const std::uint64_t size = at >> 35; // with the zero at its end
-    if ((at >> 32 & 7) != bytes_each || size == 0 ||
-        begin < static_cast<std::int64_t>(1 + data_count_ + pointer_count_) ||
+    if ((at >> 32 & 7) != layout::byte_element || size == 0 ||
+        begin < static_cast<std::int64_t>(pointers_at_ + pointer_count_) ||
         begin > static_cast<std::int64_t>(word_count()) ||
         size > bytes_.size() - static_cast<std::size_t>(begin) * sizeof(capnp::word))
       return malformed(std::string(what) + " is no text within the message");
@@ -127,7 +112,7 @@ private:
     return value;
   }
   std::uint64_t pointer(std::size_t index) const noexcept {
-    return index < pointer_count_ ? word(1 + data_count_ + index) : 0;
+    return index < pointer_count_ ? word(pointers_at_ + index) : 0;
   }
   /// What a text pointer claims, without the zero at the end.
   std::size_t claimed_text(std::size_t index) const noexcept {
@@ -136,7 +121,7 @@ private:
   }
 
   std::span<const std::byte> bytes_;
-  std::size_t data_count_ = 0;
+  std::size_t pointers_at_ = 0;
   std::size_t pointer_count_ = 0;
 };
 
@@ -181,8 +166,8 @@ expected<void> read_metadata(envelope& what) {
 // -- all of it ------------------------------------------------------------------------------
 
 expected<void> read_topic(envelope& what, const header_words& header, const envelope* before) {
-  const auto name = header.text(name_index, "its name");
-  const auto subject = header.text(subject_index, "its subject");
+  const auto name = header.text(layout::name, "its name");
+  const auto subject = header.text(layout::subject, "its subject");
   if (!name || !subject)
     return tl::unexpected<error>((!name ? name : subject).error());
   if (before != nullptr && subject->empty() && *name == before->topic()) {
@@ -199,7 +184,7 @@ expected<void> read_topic(envelope& what, const header_words& header, const enve
 }
 
 expected<void> read_key(envelope& what, const header_words& header) {
-  const auto key = header.text(key_index, "its key");
+  const auto key = header.text(layout::key, "its key");
   if (!key)
     return tl::unexpected<error>(key.error());
   if (key->size() > max_key_bytes)
@@ -214,16 +199,18 @@ expected<void> read_key(envelope& what, const header_words& header) {
 /// Fills the object beside the words from the words.
 expected<void> read_header(envelope& what, const header_words& claimed, const envelope* before) {
   const auto header = claimed.over(std::as_bytes(what.words()));
-  const event_id id{from_halves(header.data(id_high), header.data(id_low))};
-  const node_id publisher{from_halves(header.data(publisher_high), header.data(publisher_low))};
+  const event_id id{from_halves(header.data(layout::id_high), header.data(layout::id_low))};
+  const node_id publisher{
+      from_halves(header.data(layout::publisher_high), header.data(layout::publisher_low))};
   if (id.is_nil())
     return malformed("it has no id");
-  if (header.data(schema_id) == 0)
+  if (header.data(layout::schema_id) == 0)
     return malformed("it has no schema id");
   envelope_access::set_identity(what, id, publisher,
-                                static_cast<std::int64_t>(header.data(occurred_at)));
-  envelope_access::set_schema(what, header.data(schema_id),
-                              static_cast<std::uint16_t>(header.data(schema_version)), nullptr);
+                                static_cast<std::int64_t>(header.data(layout::occurred_at)));
+  envelope_access::set_schema(what, header.data(layout::schema_id),
+                              static_cast<std::uint16_t>(header.data(layout::schema_version)),
+                              nullptr);
   envelope_access::set_payload_at(what, header.payload_at());
   if (auto ok = read_topic(what, header, before); !ok)
     return ok;

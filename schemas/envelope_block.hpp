@@ -4,9 +4,27 @@
 #include "schemas/envelope.hpp"
 #include "schemas/hash.hpp"
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace edupulse {
+
+/// The struct Envelope of envelope.capnp, as it lies behind its root pointer: words of data, then
+/// pointers.
+namespace envelope_layout {
+enum data : std::size_t {
+  id_high,
+  id_low,
+  publisher_high,
+  publisher_low,
+  occurred_at,
+  schema_id,
+  schema_version, // in the low 16 bits
+  data_words
+};
+enum pointer : std::size_t { name, subject, key, metadata, payload, pointer_count };
+inline constexpr std::uint64_t byte_element = 2; ///< of a list; a text is a list of bytes
+} // namespace envelope_layout
 
 /// One allocation holds the object, the words of the message, and the topic's text when it is not
 /// in the message as it stands (a name and a subject are two texts there).

@@ -36,11 +36,14 @@ static_assert(std::endian::native == std::endian::little,
 
 // -- layout -------------------------------------------------------------------------
 
-constexpr std::size_t data_words = 7;
-constexpr std::size_t pointer_count = 5;
-constexpr std::size_t payload_slot = 1 + data_words + pointer_count - 1;
-enum slot : std::size_t { name_slot = 8, subject_slot, key_slot, metadata_slot };
-static_assert(metadata_slot + 1 == payload_slot);
+namespace layout_of = envelope_layout;
+
+constexpr std::size_t word_of(layout_of::data field) noexcept { return 1 + field; }
+constexpr std::size_t slot_of(layout_of::pointer field) noexcept {
+  return 1 + layout_of::data_words + field;
+}
+constexpr std::size_t payload_slot = slot_of(layout_of::payload);
+static_assert(layout_of::payload + 1 == layout_of::pointer_count);
 
 constexpr std::size_t entry_pointers = 2;
 
@@ -73,7 +76,7 @@ public:
       store(slot, 0);
       return {};
     }
-    constexpr std::uint64_t byte_list = std::uint64_t{2} << 32;
+    constexpr std::uint64_t byte_list = layout_of::byte_element << 32;
     store(slot, list_pointer(slot) | byte_list | (std::uint64_t{text.size()} + 1) << 35);
     const std::size_t words = text_words(text.size());
     store(free_ + words - 1, 0);
@@ -177,18 +180,19 @@ void write_header(envelope& what, const event_type& type, const envelope_header&
   const std::uint64_t key_hash = envelope_access::hash_of_key(header.key);
   const std::uint64_t name_hash = text_hash(type.name);
   layout out(envelope_access::words(what), first_free);
-  out.store(0, std::uint64_t{data_words} << 32 | std::uint64_t{pointer_count} << 48);
-  out.store(1, high_half(header.id.value));
-  out.store(2, low_half(header.id.value));
-  out.store(3, high_half(header.publisher.value));
-  out.store(4, low_half(header.publisher.value));
-  out.store(5, static_cast<std::uint64_t>(header.occurred_at_ms));
-  out.store(6, type.schema_id);
-  out.store(7, type.version);
-  const auto name = out.text(name_slot, type.name);
-  out.text(subject_slot, header.subject);
-  envelope_access::set_key(what, out.text(key_slot, header.key), key_hash);
-  out.metadata(metadata_slot, header.meta);
+  out.store(0, std::uint64_t{layout_of::data_words} << 32 | std::uint64_t{layout_of::pointer_count}
+                                                                << 48);
+  out.store(word_of(layout_of::id_high), high_half(header.id.value));
+  out.store(word_of(layout_of::id_low), low_half(header.id.value));
+  out.store(word_of(layout_of::publisher_high), high_half(header.publisher.value));
+  out.store(word_of(layout_of::publisher_low), low_half(header.publisher.value));
+  out.store(word_of(layout_of::occurred_at), static_cast<std::uint64_t>(header.occurred_at_ms));
+  out.store(word_of(layout_of::schema_id), type.schema_id);
+  out.store(word_of(layout_of::schema_version), type.version);
+  const auto name = out.text(slot_of(layout_of::name), type.name);
+  out.text(slot_of(layout_of::subject), header.subject);
+  envelope_access::set_key(what, out.text(slot_of(layout_of::key), header.key), key_hash);
+  out.metadata(slot_of(layout_of::metadata), header.meta);
   if (header.subject.empty())
     envelope_access::set_topic(what, name, name.size(), name_hash);
   else

@@ -73,27 +73,9 @@ expected<void> walk(std::string_view text, word_kind kind, errc code, Each&& eac
   }
 }
 
-/// Nearly all are: tokens of allowed characters between single dots, few enough.
-bool is_plain_topic(std::string_view text) noexcept {
-  if (text.empty() || text.size() > max_topic_bytes)
-    return false;
-  std::size_t tokens = 1;
-  bool empty = true;
-  for (const char c : text) {
-    const bool dot = c == '.';
-    if (dot ? empty : !token_characters[static_cast<unsigned char>(c)])
-      return false;
-    tokens += dot;
-    empty = dot;
-  }
-  return !empty && tokens <= max_topic_tokens;
-}
-
 } // namespace
 
 expected<void> check_topic(std::string_view topic) {
-  if (is_plain_topic(topic))
-    return {};
   return walk(topic, word_kind::topic, errc::bad_topic, [](std::string_view) {});
 }
 
