@@ -17,8 +17,8 @@ void alarm::set(time_point when) {
   bool earlier;
   {
     std::lock_guard guard(mutex_);
-    earlier = when < when_;
     when_ = when;
+    earlier = when < sleeps_until_;
   }
   if (earlier) // a later time is noticed when the earlier one passes
     changed_.notify_one();
@@ -27,16 +27,19 @@ void alarm::set(time_point when) {
 void alarm::run() {
   std::unique_lock guard(mutex_);
   while (!ended_) {
-    if (when_ == time_point::max()) {
-      changed_.wait(guard);
-    } else if (std::chrono::steady_clock::now() < when_) {
-      changed_.wait_until(guard, when_);
-    } else {
+    if (when_ <= std::chrono::steady_clock::now()) {
       when_ = time_point::max();
       guard.unlock();
       ring_();
       guard.lock();
+      continue;
     }
+    sleeps_until_ = when_;
+    if (when_ == time_point::max())
+      changed_.wait(guard);
+    else
+      changed_.wait_until(guard, sleeps_until_);
+    sleeps_until_ = time_point::min();
   }
 }
 

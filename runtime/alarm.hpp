@@ -28,6 +28,8 @@ private:
   std::mutex mutex_;
   std::condition_variable changed_;
   time_point when_ = time_point::max();
+  time_point sleeps_until_ =
+      time_point::min(); ///< the past: it is awake, and looks at `when_` next
   bool ended_ = false;
   std::thread thread_; // last: it uses all of the above
 };
