@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <iostream>
+#include <vector>
 
 namespace edupulse::cli {
 namespace {
@@ -13,6 +14,7 @@ struct arguments {
   std::string directory = "pki";
   pki_directory::new_authority authority{{}, 3650, 30, overwrite::refused};
   pki_directory::new_node node{{}, {}, 397, overwrite::refused};
+  std::vector<std::string> nodes;
   std::string name;
   std::string file;
   bool force = false;
@@ -33,6 +35,20 @@ expected<std::string> show(const std::string& file) {
   if (!read)
     return tl::unexpected(read.error());
   return pki::describe({read->text(), read->label()}, now());
+}
+
+/// One after the other: those before one that fails are there, and are said.
+expected<std::string> issue(const pki_directory& at, arguments& with) {
+  if (with.nodes.size() > 1 && !with.node.dns_names.empty())
+    return fail(errc::invalid_option, "--dns is for one node: issue the others without it");
+  for (const auto& name : with.nodes) {
+    with.node.name = name;
+    const auto done = at.issue(with.node, now());
+    if (!done)
+      return done;
+    std::cout << *done;
+  }
+  return std::string();
 }
 
 /// `command` answers what is to be printed.
@@ -56,7 +72,7 @@ expected<std::string> run(const CLI::App& app, arguments& with) {
   if (!opened)
     return tl::unexpected(opened.error());
   if (app.got_subcommand("issue"))
-    return opened->issue(with.node, now());
+    return issue(*opened, with);
   if (app.got_subcommand("revoke"))
     return opened->revoke(with.name, with.authority.crl_days, now());
   return opened->renew_list(with.authority.crl_days, now());
@@ -73,8 +89,8 @@ void declare(CLI::App& app, arguments& with) {
   add_days(*init, "--crl-days", with.authority.crl_days, "how long its list is valid");
   init->add_flag("--force", with.force, "replace the authority that is there");
 
-  auto* issue = app.add_subcommand("issue", "make the key and the certificate of a node");
-  issue->add_option("NAME", with.node.name, "name of the node")->required();
+  auto* issue = app.add_subcommand("issue", "make the keys and the certificates of nodes");
+  issue->add_option("NAME", with.nodes, "names of nodes")->required();
   issue->add_option("--dns", with.node.dns_names, "a DNS name of it, for other programs");
   add_days(*issue, "--days", with.node.days, "how long the certificate is valid");
   issue->add_flag("--force", with.force, "replace those that are there");
