@@ -96,6 +96,7 @@ private:
     std::deque<std::pair<std::uint64_t, std::uint64_t>> frames; ///< end of events, session
     std::optional<time_point> closing;                          ///< at the latest
     bool halted = false;
+    bool touched = false;                ///< has bytes that this turn has added
     std::size_t reading = read_at_least; ///< bytes, at most, the next time
     std::uint64_t pending() const noexcept { return queued - written; }
   };
@@ -118,6 +119,9 @@ private:
   void on_cipher(connection& from, std::span<const std::byte> bytes);
   void write(connection& to, std::span<const char> bytes);
   template <class F> void append(connection& to, F into);
+  void send_out();
+  std::size_t send_now(connection& to);
+  void has_written(connection& to, std::uint64_t bytes);
   void close(connection_id which);
   void end_now(connection& which);
   void for_router(const switchboard_effects::for_router& what);
@@ -138,20 +142,21 @@ private:
   connection_id next_id = 1;
   time_point armed = time_point::max();
   time_point next_certificates{};
+  std::vector<caf::io::connection_handle> touched;
   frame_bytes scratch;
   std::vector<char> plain;
   bool quiet = false;
   bool over = false;
 };
 
-/// Counts what `into` puts into the write buffer, and lets it go.
+/// Counts what `into` puts into the write buffer; the end of the turn lets it go.
 template <class F> void wire_state::append(connection& to, F into) {
   auto& buffer = self->wr_buf(to.handle);
   const auto before = buffer.size();
   into(buffer);
   to.queued += buffer.size() - before;
-  if (buffer.size() > before)
-    self->flush(to.handle);
+  if (buffer.size() > before && !std::exchange(to.touched, true))
+    touched.push_back(to.handle);
 }
 
 caf::behavior wire_behavior(caf::stateful_actor<wire_state, caf::io::broker>* self,

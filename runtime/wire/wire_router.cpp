@@ -59,7 +59,9 @@ void wire_state::read_again(std::uint64_t session) {
 void wire_state::write_all(const wire_orders& what) {
   for (const auto& one : *what)
     write_one(one);
-  if (!effects.empty())
+  if (effects.empty())
+    send_out();
+  else
     settle();
 }
 
