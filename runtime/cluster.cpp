@@ -23,6 +23,8 @@ profile profile_of(network_profile which) {
   }
 }
 
+constexpr auto max_unreachable = std::chrono::hours(24);
+
 /// The name that is meant when none was given.
 constexpr std::string_view default_name = "node";
 
@@ -74,6 +76,9 @@ expected<std::unique_ptr<cluster>> cluster::open(const node_options& options) {
   for (const auto& seed_address : how.join)
     if (auto good = parse_host_port(seed_address); !good)
       return fail(errc::invalid_option, "option `cluster.join`: " + good.error().text);
+  if (how.unreachable_after < duration::zero() || how.unreachable_after > max_unreachable)
+    return fail(errc::invalid_option, "option `cluster.unreachable_after` is 0 to 24 hours: what a "
+                                      "dead node is owed is kept for so long");
   if (!how.tls.empty()) {
     auto tls = tls_context::open(tls_files::in(how.tls, how.name));
     if (!tls)
@@ -115,7 +120,7 @@ expected<void> cluster::start(surroundings around) {
   if (!members)
     return tl::unexpected<error>(members.error());
   if (!tls_ && how_.insecure_plaintext)
-    around_->say(log_level::warning,
+    around_->say(log_level::error, // whatever else is not to be logged
                  "insecure_plaintext is set: whoever can reach " + self_.address +
                      " can read and publish everything of cluster " + how_.name);
   switchboard::settings core;
@@ -151,28 +156,29 @@ caf::actor cluster::spawn_router(router_setup setup) {
 // -- asking ---------------------------------------------------------------------------------
 
 /// Runs `f` on the multiplexer's thread and waits for its answer. After the stop, and on that very
-/// thread (an inline handler, or a sink of the log), a default one.
-template <class F> auto cluster::ask(F f) -> std::invoke_result_t<F, wire_state&> {
-  using answer = std::invoke_result_t<F, wire_state&>;
+/// thread (an inline handler, or a sink of the log): `otherwise`.
+template <class F, class T> T cluster::ask(F f, T otherwise) {
+  caf::actor wire;
   {
     std::lock_guard guard(mutex_);
     if (stopped_ || on_router_thread())
-      return answer();
+      return otherwise;
+    wire = wire_;
   }
-  auto promise = std::make_shared<std::promise<answer>>();
+  auto promise = std::make_shared<std::promise<T>>();
   auto later = promise->get_future();
   auto work = std::make_shared<wire_errand>();
   work->run = [f, promise = std::move(promise)](wire_state& at) { promise->set_value(f(at)); };
-  caf_shim::send(wire_, std::move(work));
+  caf_shim::send(wire, std::move(work));
   try {
     return later.get();
   } catch (const std::future_error&) { // the wire is gone, and the errand with it
-    return answer();
+    return otherwise;
   }
 }
 
 std::vector<member> cluster::members() {
-  return ask([](wire_state& at) {
+  const auto list = [](wire_state& at) {
     std::vector<member> all;
     for (const auto& one : at.core().members().members()) {
       member seen;
@@ -186,25 +192,30 @@ std::vector<member> cluster::members() {
       all.push_back(std::move(seen));
     }
     return all;
-  });
+  };
+  return ask(list, std::vector<member>());
 }
 
 expected<void> cluster::reload_certificates() {
-  return ask([](wire_state& at) { return at.reload(); });
+  const expected<void> no = fail(errc::refused, "certificates are not read again while the node "
+                                                "stops, nor on the thread of its wire");
+  return ask([](wire_state& at) { return at.reload(); }, no);
 }
 
 void cluster::quiesce() {
-  ask([](wire_state& at) {
+  const auto told = [](wire_state& at) {
     at.quiesce();
     return true;
-  });
+  };
+  ask(told, false);
 }
 
 void cluster::leave() {
-  ask([](wire_state& at) {
+  const auto told = [](wire_state& at) {
     at.leave();
     return true;
-  });
+  };
+  ask(told, false);
   std::unique_lock guard(mutex_);
   changed_.wait_for(guard, std::chrono::seconds(3), [&] { return left_ || stopped_; });
 }
@@ -223,7 +234,9 @@ void cluster::stop() {
   } catch (const std::future_error&) {
   }
   alarm_.reset();
-  wire_ = nullptr;
+  caf::actor last; // outlives the guard: whatever its end does must not meet the lock
+  std::lock_guard guard(mutex_);
+  last = std::exchange(wire_, nullptr);
 }
 
 // -- wire_host --------------------------------------------------------------------------------

@@ -63,7 +63,7 @@ public:
 
 private:
   cluster() = default;
-  template <class F> auto ask(F f) -> std::invoke_result_t<F, wire_state&>;
+  template <class F, class T> T ask(F f, T otherwise);
 
   cluster_options how_;
   peer_identity self_;

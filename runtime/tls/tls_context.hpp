@@ -63,6 +63,8 @@ public:
   tls_identity self() const;
   /// The earliest end of what is in use: this node's certificate or a CRL. Unix time in seconds.
   std::int64_t not_after() const;
+  /// Seconds until then; negative afterwards.
+  std::int64_t expires_in() const { return not_after() - now_(); }
 
 private:
   tls_context(tls_files files, wall_clock now);

@@ -27,6 +27,8 @@ void wire_state::open(std::shared_ptr<wire_setup> given) {
                      [host = setup->host](const std::string& text) { host->say(true, text); });
   const auto now = setup->host->now();
   next_certificates = now + certificates_every;
+  if (setup->tls)
+    warn_of_expiry();
   board->join(setup->seeds, now, effects);
   settle();
 }
@@ -73,10 +75,7 @@ void wire_state::carry_out() {
 
 void wire_state::perform(switchboard_effect& what) {
   std::visit(overloaded{
-                 [&](asks::write& e) {
-                   if (auto* to = find(e.to))
-                     write(*to, e.bytes);
-                 },
+                 [&](asks::write& e) { write_for_switchboard(e); },
                  [&](asks::close& e) { close(e.which); },
                  [&](asks::dial& e) { dials->dial(e.ticket, std::move(e.address)); },
                  [&](asks::session_up& e) {
@@ -159,6 +158,17 @@ void wire_state::make_connection(const new_socket& what) {
     board->on_accepted(id, what.from, now, effects);
   else
     board->on_connected(what.ticket, id, now, effects);
+}
+
+void wire_state::write_for_switchboard(const asks::write& what) {
+  auto* to = find(what.to);
+  if (to == nullptr)
+    return;
+  write(*to, what.bytes);
+  if (to->pending() <= rest_max || to->closing)
+    return;
+  board->on_closed(what.to, "it does not read what it is told", setup->host->now(), effects);
+  close(what.to);
 }
 
 void wire_state::write(connection& to, std::span<const char> bytes) {

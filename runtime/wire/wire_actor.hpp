@@ -117,6 +117,7 @@ private:
   void size_next_read(connection& of, std::size_t got);
   void on_plain(connection& from, std::span<const std::byte> bytes);
   void on_cipher(connection& from, std::span<const std::byte> bytes);
+  void write_for_switchboard(const switchboard_effects::write& what);
   void write(connection& to, std::span<const char> bytes);
   template <class F> void append(connection& to, F into);
   void send_out();
@@ -128,6 +129,7 @@ private:
   void frame_for_router(live_session& of, std::span<const std::byte> body);
   void write_one(const wire_order& what);
   void check_certificates();
+  void warn_of_expiry();
   connection* find(connection_id which);
   connection* find(caf::io::connection_handle which);
 
@@ -142,6 +144,7 @@ private:
   connection_id next_id = 1;
   time_point armed = time_point::max();
   time_point next_certificates{};
+  time_point next_warning{};
   std::vector<caf::io::connection_handle> touched;
   frame_bytes scratch;
   std::vector<char> plain;

@@ -1,8 +1,26 @@
-// Certificates that were replaced, have expired, or are on a list by now.
+// Certificates that were replaced, are on a list by now, or will soon be too old.
 
 #include "runtime/wire/wire_actor.hpp"
 
 namespace edupulse {
+
+namespace {
+constexpr std::int64_t hour = 3600; // seconds
+constexpr std::int64_t warn_before = 7 * 24 * hour;
+constexpr auto warn_every = std::chrono::hours(24);
+} // namespace
+
+void wire_state::warn_of_expiry() {
+  const auto now = setup->host->now();
+  const auto left = setup->tls->expires_in();
+  if (left > warn_before || now < next_warning)
+    return;
+  next_warning = now + warn_every;
+  const auto when =
+      left > 0 ? "expires in " + std::to_string(left / hour) + " hours" : "has expired";
+  setup->host->say(true, "this node's certificate, or its list of those that are revoked, " + when +
+                             ": afterwards nobody can connect; replace the files (docs/tls.md)");
+}
 
 expected<void> wire_state::reload() {
   if (!setup->tls)
@@ -26,8 +44,9 @@ expected<void> wire_state::reload() {
   return done;
 }
 
-/// Every few seconds: files that were replaced, certificates that have expired.
+/// Every few seconds.
 void wire_state::check_certificates() {
+  warn_of_expiry();
   if (setup->tls->changed())
     if (auto done = reload(); !done)
       setup->host->say(true, "the certificates were replaced by some that cannot be used, so those "

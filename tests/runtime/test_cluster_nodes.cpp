@@ -41,10 +41,11 @@ std::size_t alive(const node& who) {
 /// Certificates for the real clock, which nodes go by.
 class school {
 public:
-  school() : ca_("test authority", from_today({})) {}
+  explicit school(std::int64_t list_days = 30)
+      : ca_("test authority", from_today({})), list_days_(list_days) {}
   node_options options_of(const std::string& name, std::vector<std::string> join = {}) {
     places_.push_back(std::make_unique<node_place>(ca_, ca_.issue(from_today(node_form(name)))));
-    places_.back()->put("ca.crl", ca_.revoke({}, now() - one_day, now() + 30 * one_day));
+    places_.back()->put("ca.crl", ca_.revoke({}, now() - one_day, now() + list_days_ * one_day));
     auto how = ::options_of(name, std::move(join));
     how.cluster.name = "school";
     how.cluster.tls = places_.back()->file("node.crt").parent_path();
@@ -59,6 +60,7 @@ private:
     return form;
   }
   authority ca_;
+  std::int64_t list_days_;
   std::vector<std::unique_ptr<node_place>> places_;
 };
 
@@ -142,11 +144,36 @@ TEST_CASE("G81: other machines are not spoken to without TLS unless that is aske
   CHECK(refused.error().text.find("cluster.tls") != std::string::npos);
   std::vector<std::string> lines;
   how.cluster.insecure_plaintext = true;
+  how.log = log_level::error; // it is said all the same
   how.log_sink = [&](log_level, std::string_view text) { lines.emplace_back(text); };
   REQUIRE(node::start(how));
   CHECK(std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
     return line.find("insecure_plaintext") != std::string::npos;
   }));
+}
+
+TEST_CASE(
+    "G68: what expires within a week is warned of, and a node that has stopped reads nothing") {
+  std::mutex guard;
+  std::string lines;
+  const auto start = [&](std::int64_t list_days) {
+    school with(list_days);
+    auto how = with.options_of("a");
+    how.log_sink = [&](log_level, std::string_view text) {
+      std::lock_guard lock(guard);
+      lines += text;
+    };
+    auto made = node::start(how).value();
+    CHECK(made.members().size() == 1); // the wire has answered: it is open
+    made.stop();
+    const auto refused = made.reload_certificates();
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == errc::refused);
+  };
+  start(30);
+  CHECK(lines.find("expires in") == std::string::npos);
+  start(3);
+  CHECK(lines.find("expires in 7") != std::string::npos); // 71 or 72 hours
 }
 
 TEST_CASE("what cannot be in the options of a cluster is said with the option's name") {
@@ -166,6 +193,9 @@ TEST_CASE("what cannot be in the options of a cluster is said with the option's 
   how = options_of("a");
   how.cluster.name = "two words";
   CHECK(said(how).find("`cluster.name`") != std::string::npos);
+  how = options_of("a");
+  how.cluster.unreachable_after = duration::max();
+  CHECK(said(how).find("`cluster.unreachable_after`") != std::string::npos);
   how = options_of("a");
   how.cluster.insecure_plaintext = true;
   how.cluster.listen = "0.0.0.0:0";
