@@ -84,6 +84,18 @@ const topic_filter& peers::filter(std::uint32_t index) const {
   return at == by_index_.end() ? gone_filter : at->second.filter;
 }
 
+void peers::append_subscriptions(std::vector<cluster_subscription>& to) const {
+  for (const auto& [id, one] : peers_) {
+    if (one.gives_up)
+      continue;
+    for_each_known(one, [&, node = std::string_view(one.name)](const entry::known& what) {
+      const auto& as = by_index_.at(what.index);
+      to.push_back({what.name.substr(0, what.name.size() - node.size() - 1), std::string(node),
+                    as.filter.text(), as.group});
+    });
+  }
+}
+
 // -- subscriptions of this node -----------------------------------------------------------
 
 void peers::carry(entry& to, std::vector<announced_subscription> added,
@@ -195,7 +207,7 @@ expected<void> peers::on_added(std::uint32_t id, entry& from, announced_subscrip
     from.to->owed().find(index)->set_away(true, now, out);
   else if (!one.filter.of_runtime())
     enlist(from, index, one, name, out);
-  by_index_.insert_or_assign(index, listed{name, one.filter});
+  by_index_.insert_or_assign(index, listed{name, one.filter, one.group});
   from.known_by_number.emplace(one.number, entry::known{index, std::move(name)});
   return {};
 }

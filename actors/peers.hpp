@@ -6,6 +6,7 @@
 #include "actors/groups.hpp"
 #include "actors/interest.hpp"
 #include "actors/link.hpp"
+#include "actors/status.hpp"
 #include "actors/subscriber_index.hpp"
 #include "actors/subscriptions.hpp"
 #include <algorithm>
@@ -82,6 +83,8 @@ public:
   /// for those who are still being told how it ended; later it is "(gone)".
   const std::string& name(std::uint32_t index) const;
   const topic_filter& filter(std::uint32_t index) const;
+  /// Appends what all peers but those believed dead have announced.
+  void append_subscriptions(std::vector<cluster_subscription>& to) const;
 
   // -- subscriptions of this node ---------------------------------------------------------
   void announce(const announced_subscription& what);
@@ -177,6 +180,7 @@ private:
   struct listed {
     std::string name;
     topic_filter filter;
+    std::string group;
     bool gone = false;
   };
   static constexpr std::size_t remembered_names = 4096; ///< of those that are gone

@@ -124,6 +124,13 @@ public:
   // -- reading ----------------------------------------------------------------------------
   std::optional<time_point> next_deadline() const;
   std::vector<subscription_status> status() const;
+  /// Those of this node, and what peers that are not believed dead have announced; by node and
+  /// name.
+  std::vector<cluster_subscription> cluster_subscriptions() const;
+  /// What has been published here or come from peers.
+  std::vector<topic_status> topics();
+  /// Those of a ledger, without topics of the runtime's that nobody has asked for.
+  std::vector<topic_status> topics(const std::vector<ledger_topic>& of);
   ledger_view ledger_snapshot() const;
   /// As its part of the cluster's.
   node_ledger published() const;

@@ -22,6 +22,21 @@ ledger_view router::ledger_snapshot() const {
   return book_.snapshot([this](auto&& count) { for_each_pending(count); });
 }
 
+std::vector<topic_status> router::topics() {
+  return topics(book_.snapshot([](auto&&) {}).topics); // what is pending does not matter here
+}
+
+std::vector<topic_status> router::topics(const std::vector<ledger_topic>& of) {
+  std::vector<topic_status> all;
+  for (const auto& one : of) {
+    if (one.topic.starts_with('$') && one.published == one.no_subscriber)
+      continue;
+    const bool has_name = check_topic(one.topic).has_value(); // not "(other topics)"
+    all.push_back({one, has_name ? count_matching(one.topic) : 0});
+  }
+  return all;
+}
+
 node_ledger router::published() const {
   return {how_.node_name,
           book_.published(how_.node_name, [this](auto&& count) { for_each_pending(count); })};

@@ -1,6 +1,8 @@
 // The router and other nodes: what arrives from peers, and what is told to them.
 
 #include "actors/router.hpp"
+#include <algorithm>
+#include <tuple>
 
 namespace edupulse {
 
@@ -60,6 +62,19 @@ announced_subscription router::announcement(std::uint32_t which) const {
   return {which,         name(which),      slots_[which]->filter,
           backlog_of(o), o.backlog_events, o.backlog_bytes,
           o.group,       o.order};
+}
+
+std::vector<cluster_subscription> router::cluster_subscriptions() const {
+  std::vector<cluster_subscription> all;
+  for (const auto& what : slots_)
+    if (what)
+      all.push_back({what->owed->about().name, how_.node_name, what->filter.text(),
+                     what->owed->about().options.group});
+  peers_.append_subscriptions(all);
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.node, a.name) < std::tie(b.node, b.name);
+  });
+  return all;
 }
 
 void router::on_session(std::uint32_t peer, time_point now, effect_list& out) {

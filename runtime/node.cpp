@@ -209,6 +209,15 @@ expected<edupulse::cluster_ledger> node::cluster_ledger(duration patience) const
 std::vector<subscription_status> node::subscriptions() const {
   return impl_->ask([](desk& at) { return at.core().status(); });
 }
+std::vector<cluster_subscription> node::cluster_subscriptions() const {
+  return impl_->ask([](desk& at) { return at.core().cluster_subscriptions(); });
+}
+std::vector<topic_status> node::topics() const {
+  return impl_->ask([](desk& at) { return at.core().topics(); });
+}
+expected<edupulse::cluster_topics> node::cluster_topics(duration patience) const {
+  return impl_->cluster_topics(patience);
+}
 std::vector<std::pair<std::string, std::uint64_t>> node::counters() const {
   return impl_->counters().snapshot();
 }

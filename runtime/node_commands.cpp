@@ -252,4 +252,18 @@ expected<cluster_ledger> node_impl::cluster_ledger(duration patience) {
   }
 }
 
+expected<cluster_topics> node_impl::cluster_topics(duration patience) {
+  auto whole = cluster_ledger(patience);
+  if (!whole)
+    return tl::unexpected<error>(whole.error());
+  auto topics = ask(
+      [counted = std::move(whole->sum.topics)](desk& at) -> expected<std::vector<topic_status>> {
+        return at.core().topics(counted);
+      });
+  if (!topics)
+    return tl::unexpected<error>(topics.error());
+  return edupulse::cluster_topics{std::move(*topics), std::move(whole->nodes),
+                                  std::move(whole->silent)};
+}
+
 } // namespace edupulse

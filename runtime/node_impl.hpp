@@ -62,6 +62,7 @@ public:
   /// After the stop: as it was at the end.
   ledger_view ledger();
   expected<edupulse::cluster_ledger> cluster_ledger(duration patience);
+  expected<edupulse::cluster_topics> cluster_topics(duration patience);
 
   // -- the end ----------------------------------------------------------------------------
   expected<void> drain(duration patience);

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <ctime>
 #include <edupulse/node.hpp>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -250,4 +251,115 @@ TEST_CASE("G44: a node that is alone answers for itself, and a stopped one says 
   CHECK(whole.sum.balances());
   alone.stop();
   CHECK(alone.cluster_ledger(5s).error().code == errc::stopping);
+}
+
+TEST_CASE(
+    "G45: every node lists the subscriptions of the cluster, and the topics of all on asking") {
+  three_nodes of;
+  subscription_options shared;
+  shared.group = "indexers";
+  REQUIRE(of.all[1].subscribe(
+      "lesson.*", "search", [](const envelope&) {}, shared));
+  REQUIRE(of.all[2].subscribe("$cluster.member.replaced", "watch", [](const envelope&) {}));
+  REQUIRE(of.all[1].publish<LessonPublished>([](auto lesson) { lesson.setLessonId("l1"); }));
+  REQUIRE(of.all[2].publish<StudentEnrolled>([](auto) {}));
+  const auto list = [](const node& who) {
+    std::vector<std::string> all;
+    for (const auto& one : who.cluster_subscriptions())
+      all.push_back(one.name + "@" + one.node + " " + one.filter + " " + one.group);
+    return all;
+  };
+  const std::vector<std::string> known{
+      "reader@a lesson.published(.>) ", "reader@b lesson.published(.>) ",
+      "search@b lesson.* indexers", "reader@c lesson.published(.>) "};
+  eventually([&] { return list(of.all[0]) == known && list(of.all[1]) == known; });
+  CHECK(list(of.all[2]).back() == "watch@c $cluster.member.replaced ");
+  cluster_topics found;
+  eventually([&] {
+    found = of.all[0].cluster_topics(5s).value();
+    return found.silent.empty() && found.topics.size() >= 2;
+  });
+  CHECK(found.nodes == std::vector<std::string>{"a", "b", "c"});
+  REQUIRE(found.topics.size() == 2); // who has joined is told, and nobody has asked for it
+  CHECK(found.topics[0].topic == "lesson.published");
+  CHECK(found.topics[0].published == 1);
+  CHECK(found.topics[0].subscriptions == 4);
+  CHECK(found.topics[1].topic == "student.enrolled");
+  CHECK(found.topics[1].no_subscriber == 1);
+  CHECK(found.topics[1].subscriptions == 0);
+  std::vector<topic_status> sent; // to a, which has published nothing itself
+  eventually([&] { return !(sent = of.all[0].topics()).empty(); });
+  CHECK(sent.size() == 1);
+  CHECK(sent[0].topic == "lesson.published");
+  CHECK(sent[0].published == 0);
+  of.all[0].stop();
+  CHECK(of.all[0].cluster_topics(5s).error().code == errc::stopping);
+}
+
+namespace {
+
+/// Events that arrive, as a handler sees them.
+struct seen_event {
+  std::string id;
+  std::map<std::string, std::string> meta;
+};
+class seen_events {
+public:
+  void add(const event_info& info) {
+    std::lock_guard lock(guard_);
+    auto& one = all_.emplace_back();
+    one.id = to_string(info.id());
+    for (std::size_t i = 0; i < info.event().meta_count(); ++i)
+      one.meta.emplace(info.event().meta_at(i));
+  }
+  seen_event only() {
+    eventually([&] {
+      std::lock_guard lock(guard_);
+      return !all_.empty();
+    });
+    std::lock_guard lock(guard_);
+    REQUIRE(all_.size() == 1);
+    return all_.front();
+  }
+
+private:
+  std::mutex guard_;
+  std::vector<seen_event> all_;
+};
+
+} // namespace
+
+TEST_CASE("G15: cause, correlation, tenant and trace go with what handlers publish, from node to "
+          "node to node") {
+  std::map<std::string, std::string> carried{
+      {"tenant", "north"},
+      {"traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"},
+      {"tracestate", "vendor=t61rcWkgMzE"}};
+  SECTION("the publisher has given a correlation") { carried["correlation-id"] = "request-7"; }
+  SECTION("the first event is the correlation") {}
+  seen_events second;
+  seen_events third;
+  auto a = node::start(options_of("a")).value();
+  auto b = node::start(options_of("b", {a.address()})).value();
+  auto c = node::start(options_of("c", {a.address()})).value();
+  REQUIRE(b.subscribe<LessonPublished>("enroller", [](auto, context& ctx) {
+    CHECK(ctx.template publish<StudentEnrolled>([](auto) {}));
+  }));
+  REQUIRE(c.subscribe<StudentEnrolled>("examiner", [&](auto, context& ctx) {
+    second.add(ctx);
+    CHECK(ctx.template publish<QuizSubmitted>([](auto) {}));
+  }));
+  REQUIRE(
+      a.subscribe<QuizSubmitted>("reader", [&](auto, const event_info& info) { third.add(info); }));
+  REQUIRE(a.ready("lesson.published", 1, 30s));
+  REQUIRE(b.ready("student.enrolled", 1, 30s));
+  REQUIRE(c.ready("quiz.submitted", 1, 30s));
+  publish_options options;
+  options.meta.assign(carried.begin(), carried.end());
+  const auto first = a.publish<LessonPublished>([](auto) {}, options).value();
+  carried.try_emplace("correlation-id", to_string(first.id()));
+  carried["causation-id"] = to_string(first.id());
+  CHECK(second.only().meta == carried);
+  carried["causation-id"] = second.only().id;
+  CHECK(third.only().meta == carried);
 }

@@ -157,7 +157,20 @@ public:
   /// one that balances. A node that is alone answers at once. Errors: `refused` in an inline
   /// handler, and when sixteen threads ask already; `stopping`.
   expected<edupulse::cluster_ledger> cluster_ledger(duration patience) const;
+  /// Of this node. Like the next two it is empty in an inline handler, and once the node has
+  /// stopped.
   std::vector<subscription_status> subscriptions() const;
+  /// Those of this node and of all others, by node and name, as they have announced them: nobody is
+  /// asked. A node that is believed dead has none until it is back. Those for the runtime's topics
+  /// (`$...`) are known to their own node only.
+  std::vector<cluster_subscription> cluster_subscriptions() const;
+  /// What this node has published or was sent by others, which `published` does not count; and how
+  /// many subscriptions of the cluster match, as in `ready`. A topic of the runtime's (`$...`) is
+  /// listed once a subscription was given one of its events.
+  std::vector<topic_status> topics() const;
+  /// What this node and all others that answer within `patience` have published. Errors: as of
+  /// `cluster_ledger`.
+  expected<edupulse::cluster_topics> cluster_topics(duration patience) const;
   /// Counters since the start, by name.
   std::vector<std::pair<std::string, std::uint64_t>> counters() const;
 
