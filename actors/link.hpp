@@ -142,6 +142,8 @@ public:
   inbound& received() noexcept { return inbound_; }
   /// Behind the conclusions there are: who is withdrawn has had its last.
   void carry(std::vector<std::byte> what);
+  /// Conclusions do not wait for more of them: the next `flush` says all there are.
+  void number_acks();
   /// Sends what may be sent. Call at the end of each turn, and after `on_written`.
   void flush(time_point now, effects& io);
   /// It has more to send than the wire has taken.
@@ -156,7 +158,6 @@ private:
   enum class state : std::uint8_t { down, greeting, up };
 
   void number(decltype(link_numbered::what) what);
-  void number_acks();
   void send_controls(effects& io);
   void tell_taken(effects& io);
   void confirm(std::uint64_t seen);

@@ -250,6 +250,13 @@ void peers::acknowledge(const edupulse::effects::acknowledge& what) {
   touched_.insert(at->second);
 }
 
+void peers::tell_conclusions() {
+  for (auto& [id, one] : peers_) {
+    one.to->number_acks();
+    touched_.insert(id);
+  }
+}
+
 // -- sessions and the wire ------------------------------------------------------------------
 
 void peers::on_session(std::uint32_t id, time_point now, effect_list& out) {

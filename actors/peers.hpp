@@ -96,6 +96,8 @@ public:
              effect_list& out);
   /// What became here of events that a peer sent.
   void acknowledge(const edupulse::effects::acknowledge& what);
+  /// All of it, at once.
+  void tell_conclusions();
 
   // -- sessions and the wire ----------------------------------------------------------------
   void on_session(std::uint32_t peer, time_point now, effect_list& out);

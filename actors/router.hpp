@@ -118,6 +118,8 @@ public:
   // -- the end ----------------------------------------------------------------------------
   /// Answers with `effects::drained` once nothing is owed any more.
   void drain(time_point now, effect_list& out);
+  /// Peers learn at once what has become of their events here: the node is about to leave.
+  void tell_conclusions(time_point now, effect_list& out);
   /// Drops what is owed, stops every handler.
   void stop(time_point now, effect_list& out);
 

@@ -128,6 +128,11 @@ void router::acknowledge(const effects::acknowledge& what, time_point now, effec
   flush_peers(now, out);
 }
 
+void router::tell_conclusions(time_point now, effect_list& out) {
+  peers_.tell_conclusions();
+  finish_turn(now, out);
+}
+
 /// Behind the last conclusions: a peer makes of what is open then what it likes.
 void router::withdraw(const effects::unsubscribed& what, time_point now, effect_list& out) {
   peers_.withdraw(what.subscription);

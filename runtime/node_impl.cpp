@@ -262,8 +262,10 @@ stop_report node_impl::stop(duration patience) {
   if (cluster_)
     cluster_->quiesce();
   report.drained = drain(patience).has_value();
-  if (cluster_)
+  if (cluster_) {
+    tell_conclusions();
     cluster_->leave();
+  }
   report.dropped = ask([](desk& at) {
     const auto when = std::chrono::steady_clock::now();
     const auto left = at.core().owed();
@@ -288,6 +290,20 @@ stop_report node_impl::stop(duration patience) {
   stopped_ = true;
   changed_.notify_all();
   return report;
+}
+
+/// The publishers of what was handled here would take it for unreachable, and for a while wait for
+/// this node to return. Once the router runs the second errand, the wire has what the first one
+/// said: whatever it is asked for now comes behind that.
+void node_impl::tell_conclusions() {
+  ask([](desk& at) {
+    const auto when = std::chrono::steady_clock::now();
+    return at.command("tell", "conclusions", when, [&](router& core, effect_list& out) {
+      core.tell_conclusions(when, out);
+      return true;
+    });
+  });
+  ask([](desk&) { return true; });
 }
 
 bool node_impl::wait_all_down(duration patience) {

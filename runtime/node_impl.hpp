@@ -104,6 +104,7 @@ private:
   expected<void> start_cluster();
   void tell_of(const membership_effects::changed& what);
   void wait_unsubscribed(const std::string& name);
+  void tell_conclusions();
   void forget(dead_letter&& letter);
   expected<std::vector<dead_letter>> letters_of(const std::string& name);
   bool wait_all_down(duration patience);

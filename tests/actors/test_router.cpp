@@ -268,3 +268,20 @@ TEST_CASE("G2: events of a peer that wait when their subscription ends are told 
     CHECK(how == std::vector{fate::dropped});
   CHECK(at.core.ledger_snapshot().balances());
 }
+
+TEST_CASE("G20: a node that is about to leave tells at once what waited to be told with more") {
+  shell at({});
+  const auto which = at.subscribe("reader");
+  for (std::uint64_t dseq = 1; dseq <= 2; ++dseq) {
+    at.receive(which, from_peer(dseq, 1));
+    const auto work = std::exchange(at.sent.at(which), nullptr);
+    work->begin(0);
+    work->halt(1);
+    at.core.on_report(work, at.now, at.asked);
+    at.carry_out();
+  }
+  CHECK(at.acknowledged.size() == 1); // the second comes too soon after it
+  at.core.tell_conclusions(at.now, at.asked);
+  at.carry_out();
+  CHECK(at.acknowledged[2] == std::vector{fate::handled});
+}

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <ctime>
 #include <edupulse/node.hpp>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -362,4 +363,20 @@ TEST_CASE("G15: cause, correlation, tenant and trace go with what handlers publi
   CHECK(second.only().meta == carried);
   carried["causation-id"] = second.only().id;
   CHECK(third.only().meta == carried);
+}
+
+TEST_CASE("G20: a node that stops has told the others what it has handled") {
+  auto a = node::start(options_of("a")).value();
+  for (int i = 0; i < 20; ++i) {
+    auto b = node::start(options_of("b" + std::to_string(i), {a.address()})).value();
+    std::promise<void> called;
+    REQUIRE(b.subscribe<LessonPublished>("reader",
+                                         [&](auto, const event_info&) { called.set_value(); }));
+    REQUIRE(a.ready("lesson.published", 1, 30s));
+    const auto given = a.publish<LessonPublished>([](auto) {}, {.track = true}).value();
+    called.get_future().wait();
+    REQUIRE(b.stop().drained);
+    REQUIRE(given.wait(5s));
+    CHECK(given.status()->handled == 1);
+  }
 }
