@@ -32,6 +32,9 @@ public:
     double break_chance = 0.0;    ///< for each step
     double conclude_chance = 1.0; ///< for each event that is held, at each step
     duration delay_max = std::chrono::milliseconds(2);
+    /// Told of what is sent, and of what is handed to a subscription.
+    std::function<void(bool by_near, const frame_bytes& what)> on_frame{};
+    std::function<void(const link_effects::deliver& what)> on_deliver{};
   };
   explicit lossy_wire(settings how) : how_(how), chance_(how.seed), near_({}), far_({}) {}
 
@@ -172,6 +175,8 @@ private:
       for (const auto& run : events->runs)
         copies += run.events.size();
       append_frame(bytes, events->runs);
+      if (how_.on_frame)
+        how_.on_frame(near, bytes);
       travel(near ? 0 : 1, [this, bytes = std::move(bytes), &there, &io, near] {
         auto runs = decode_events(body_of(bytes), make_node_id(1, 2), now_, {});
         complain(runs);
@@ -181,6 +186,8 @@ private:
       });
     } else if (const auto* control = std::get_if<link_effects::send_control>(&what)) {
       append_frame(bytes, control->what);
+      if (how_.on_frame)
+        how_.on_frame(near, bytes);
       travel(near ? 2 : 3, [this, bytes = std::move(bytes), &there, &io] {
         auto said = decode_control(body_of(bytes));
         complain(said);
@@ -195,6 +202,8 @@ private:
               there.on_numbered(std::move(std::get<link_numbered>(*said)), now_, effects_, io));
       });
     } else if (auto* given = std::get_if<link_effects::deliver>(&what)) {
+      if (how_.on_deliver)
+        how_.on_deliver(*given);
       auto& to = subscriptions_[given->subscription];
       to.missed += given->missed;
       for (std::uint32_t i = 0; i < given->events.size(); ++i) {

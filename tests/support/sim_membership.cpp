@@ -271,6 +271,8 @@ void sim_membership::carry_out(std::size_t who) {
   for (auto& what : std::exchange(one.out, {})) {
     note(who ^ static_cast<std::uint64_t>(now_.time_since_epoch().count()) << 10);
     note(what.index());
+    if (options_.on_effect)
+      options_.on_effect(who, what);
     if (auto* send = std::get_if<effect::send>(&what)) {
       carry_out_send(who, *send);
     } else if (auto* dial = std::get_if<effect::dial>(&what)) {

@@ -27,6 +27,8 @@ struct sim_options {
   bool check = false;
   bool trace = true;       ///< keep `trace_hash`
   bool data_links = false; ///< the end of a process is seen by all at once, as `link_down`
+  /// Told of each effect before it is carried out.
+  std::function<void(std::size_t who, const membership_effect& what)> on_effect{};
 };
 
 /// What one node reported of another.

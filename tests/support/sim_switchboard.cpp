@@ -25,7 +25,8 @@ sim_switchboard::sim_switchboard(const settings& how) : how_(how), chance_(how.s
                     "node" + std::to_string(i),
                     "school",
                     address_of(i)};
-    start(i);
+    if (i < how_.begin_with)
+      start(i);
   }
 }
 
@@ -37,7 +38,9 @@ void sim_switchboard::boot(std::size_t who) {
   ++one.start;
   one.sessions.clear();
   auto members = membership::make(local_profile(), one.id, {}, chance_.next());
-  one.core = std::make_unique<switchboard>(switchboard::settings{.agreed = {{"profile", "local"}}},
+  const auto other = how_.profiles.find(who);
+  const auto profile = other == how_.profiles.end() ? "local" : other->second;
+  one.core = std::make_unique<switchboard>(switchboard::settings{.agreed = {{"profile", profile}}},
                                            std::move(members.value()), chance_.next());
   std::vector<std::string> seeds;
   for (std::size_t i = 0; i < nodes_.size(); ++i)
@@ -156,6 +159,8 @@ void sim_switchboard::write(std::size_t who, connection_id to, const frame_bytes
   auto* from = open(to);
   if (from == nullptr || from->owner != who)
     return complain("written to a connection that is closed");
+  if (how_.on_write)
+    how_.on_write(who, from->peer, bytes);
   auto* there = open(from->there);
   if (there == nullptr || parted(who, there->owner))
     return;
@@ -249,6 +254,8 @@ void sim_switchboard::carry_out(std::size_t who) {
   auto& one = nodes_[who];
   for (std::size_t at = 0; at < out_.size(); ++at) {
     auto what = std::move(out_[at]);
+    if (how_.on_effect)
+      how_.on_effect(who, what);
     if (const auto* w = std::get_if<asks::write>(&what)) {
       write(who, w->to, w->bytes);
     } else if (const auto* c = std::get_if<asks::close>(&what)) {

@@ -22,11 +22,16 @@ public:
     std::size_t nodes = 3;
     std::uint64_t seed = 1;
     duration delay_max = std::chrono::milliseconds(5);
-    double cut_chance = 0;     ///< of each connection, in each second
-    double no_answer = 0;      ///< of each dial: connected, and then silence
-    double no_connection = 0;  ///< of each dial
-    double restart_chance = 0; ///< of some node, in each second
-    bool mesh = false;         ///< everybody knows everybody from the start, and dials
+    double cut_chance = 0;             ///< of each connection, in each second
+    double no_answer = 0;              ///< of each dial: connected, and then silence
+    double no_connection = 0;          ///< of each dial
+    double restart_chance = 0;         ///< of some node, in each second
+    bool mesh = false;                 ///< everybody knows everybody from the start, and dials
+    std::size_t begin_with = SIZE_MAX; ///< nodes that are there from the start
+    std::map<std::size_t, std::string> profiles{}; ///< of those that do not say `local`
+    /// Told of what is written, and of each effect before it is carried out.
+    std::function<void(std::size_t from, std::size_t to, const frame_bytes& what)> on_write{};
+    std::function<void(std::size_t who, const switchboard_effect& what)> on_effect{};
   };
   explicit sim_switchboard(const settings& how);
 
