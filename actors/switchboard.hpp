@@ -59,6 +59,7 @@ public:
     std::uint64_t dials = 0;
     std::uint64_t dials_failed = 0;
     std::uint64_t duplicates = 0; ///< sessions given up because both sides had dialled
+    std::uint64_t cut = 0;        ///< sessions ended here, mostly for what the peer said
   };
 
   switchboard(settings how, edupulse::membership members, std::uint64_t seed);

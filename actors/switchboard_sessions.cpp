@@ -47,6 +47,7 @@ void switchboard::cut(node_id who, std::uint64_t session, std::string_view why, 
   const auto at = peers_.find(who);
   if (at == peers_.end() || !at->second.session || at->second.session->number != session)
     return;
+  ++counts_.cut;
   out.emplace_back(asks::notice{true, "cut the session with " +
                                           quote(at->second.session->who.name) + ": " +
                                           std::string(why)});

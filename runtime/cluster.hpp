@@ -46,6 +46,8 @@ public:
 
   // -- any thread but the multiplexer's ---------------------------------------------------
   std::vector<member> members();
+  /// Of connections, sessions and members, by name.
+  std::vector<std::pair<std::string, std::uint64_t>> counters();
   expected<void> reload_certificates();
   /// No more events are taken from others; acknowledgements still come and go.
   void quiesce();

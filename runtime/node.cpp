@@ -219,7 +219,7 @@ expected<edupulse::cluster_topics> node::cluster_topics(duration patience) const
   return impl_->cluster_topics(patience);
 }
 std::vector<std::pair<std::string, std::uint64_t>> node::counters() const {
-  return impl_->counters().snapshot();
+  return impl_->counters();
 }
 
 // -- the end ----------------------------------------------------------------------------

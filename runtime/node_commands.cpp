@@ -191,6 +191,14 @@ expected<void> node_impl::ready(const std::string& topic, std::size_t n, duratio
   }
 }
 
+std::vector<std::pair<std::string, std::uint64_t>> node_impl::counters() {
+  auto all = counters_.snapshot();
+  if (cluster_)
+    for (auto& one : cluster_->counters())
+      all.push_back(std::move(one));
+  return all;
+}
+
 std::vector<member> node_impl::members() {
   if (cluster_)
     if (auto all = cluster_->members(); !all.empty())

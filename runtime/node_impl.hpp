@@ -94,7 +94,7 @@ public:
   caf::actor_system& system() noexcept { return *system_; }
   std::vector<caf::actor> handler_actors(std::string_view subscription);
   keeper& letters() noexcept { return *keeper_; }
-  counters_observer& counters() noexcept { return counters_; }
+  std::vector<std::pair<std::string, std::uint64_t>> counters();
   std::string address() const { return cluster_ ? cluster_->address() : std::string(); }
   std::vector<member> members();
   expected<void> reload_certificates();

@@ -231,6 +231,7 @@ void wire_state::on_cipher(connection& from, std::span<const std::byte> bytes) {
   carry_out();
   if (find(id) == nullptr)
     return;
+  ++tls_failed;
   setup->host->say(true, "TLS: " + good.error().text);
   board->on_closed(id, good.error().text, now, effects);
   close(id);

@@ -84,6 +84,7 @@ struct wire_state {
 
   // -- reading, from an errand --------------------------------------------------------------
   const switchboard& core() const noexcept { return *board; }
+  std::uint64_t tls_failures() const noexcept { return tls_failed; }
 
 private:
   struct connection {
@@ -142,6 +143,7 @@ private:
   std::unordered_map<connection_id, std::int64_t> handles;
   std::unordered_map<std::uint64_t, live_session> sessions;
   connection_id next_id = 1;
+  std::uint64_t tls_failed = 0; ///< connections that were closed for it
   time_point armed = time_point::max();
   time_point next_certificates{};
   time_point next_warning{};

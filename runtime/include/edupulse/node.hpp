@@ -171,7 +171,8 @@ public:
   /// What this node and all others that answer within `patience` have published. Errors: as of
   /// `cluster_ledger`.
   expected<edupulse::cluster_topics> cluster_topics(duration patience) const;
-  /// Counters since the start, by name.
+  /// Counters since the start, by name; in a cluster also of connections and members, except in an
+  /// inline handler.
   std::vector<std::pair<std::string, std::uint64_t>> counters() const;
 
   // -- the end ------------------------------------------------------------------------
