@@ -134,6 +134,92 @@ TEST_CASE("G65, G81: without TLS 1.3 and a good certificate nobody comes as far 
 }
 
 TEST_CASE(
+    "G65: certificates that are odd, huge, or at the end of a long line open nothing, and the "
+    "log says what is wrong with each") {
+  secure_pair at;
+  auto& nodes = *at.both;
+  const auto try_with = [&](const certified& bad, std::string_view why,
+                            const std::vector<const certified*>& above = {}) {
+    const auto failed = nodes.count("connections.tls_failed");
+    nodes.until_said(why, [&] {
+      stranger who(false);
+      who.show(bad);
+      for (const auto* one : above)
+        SSL_add1_chain_cert(who.ssl(), one->certificate.get());
+      knock(nodes.a.address(), who);
+    });
+    CHECK(nodes.count("connections.tls_failed") > failed);
+    nodes.serves();
+  };
+  const auto changed = [&](auto change) {
+    auto form = valid_now(node_form("x"));
+    change(form);
+    return at.ca.issue(form);
+  };
+  try_with(authority("x", valid_now(node_form("x"))).self(), "signed by itself");
+  try_with(changed([](auto& form) { form.authority = true; }), "authority");
+  try_with(changed([](auto& form) { form.usage = "emailProtection"; }), "extended key usage");
+  try_with(changed([](auto& form) { form.names_twice = true; }), "TLS: ");
+  try_with(changed([](auto& form) { form.names = {{GEN_DNS, "x"}}; }), "no URI");
+  try_with(changed([](auto& form) {
+             form.names.clear();
+             form.names_empty = true;
+           }),
+           "no URI");
+  try_with(changed([](auto& form) { form.names.emplace_back(GEN_URI, "edupulse://school/b"); }),
+           "more than one URI");
+  try_with(changed([](auto& form) { form.padding = 16u << 10; }), "too large");
+  try_with(changed([](auto& form) { form.padding = 1u << 20; }), "too large");
+
+  std::vector<authority> line;
+  line.push_back(at.ca.below("first"));
+  while (line.size() < 100)
+    line.push_back(line.back().below("another"));
+  std::vector<const certified*> above;
+  for (auto one = line.rbegin(); one != line.rend(); ++one)
+    above.push_back(&one->self());
+  try_with(line.back().issue(valid_now(node_form("x"))), "too large", above);
+  above.erase(above.begin(), above.end() - 10); // small enough to be looked at
+  try_with(line[9].issue(valid_now(node_form("x"))), "TLS: ", above);
+  CHECK(nodes.a.members().size() == 2);
+}
+
+TEST_CASE("G65: older versions of TLS, ciphers without keys or without names, and what nobody "
+          "should use any more are not spoken") {
+  secure_pair at;
+  auto& nodes = *at.both;
+  const auto own = at.issue("x");
+  const auto try_as = [&](std::string_view why, const std::function<void(SSL_CTX*)>& prepare) {
+    nodes.until_said(why, [&] {
+      stranger who(false, [&](SSL_CTX* how) {
+        SSL_CTX_set_security_level(how, 0);
+        prepare(how);
+      });
+      who.show(own);
+      knock(nodes.a.address(), who);
+      CHECK_FALSE(who.is_open());
+    });
+    nodes.serves();
+  };
+  const char* old = "does not speak TLS 1.3";
+  for (const int version : {TLS1_VERSION, TLS1_1_VERSION, TLS1_2_VERSION})
+    try_as(old, [&](SSL_CTX* how) {
+      SSL_CTX_set_min_proto_version(how, version);
+      SSL_CTX_set_max_proto_version(how, version);
+    });
+  for (const char* ciphers : {"aNULL", "eNULL", "aNULL:eNULL:MD5:SHA1"})
+    try_as(old, [&](SSL_CTX* how) {
+      SSL_CTX_set_max_proto_version(how, TLS1_2_VERSION);
+      REQUIRE(SSL_CTX_set_cipher_list(how, ciphers) == 1);
+    });
+  try_as("TLS: ", [](SSL_CTX* how) {
+    REQUIRE(SSL_CTX_set_ciphersuites(how, "TLS_AES_128_CCM_8_SHA256") == 1);
+  });
+  try_as("TLS: ", [](SSL_CTX* how) { REQUIRE(SSL_CTX_set1_groups_list(how, "X448") == 1); });
+  CHECK(nodes.a.members().size() == 2);
+}
+
+TEST_CASE(
     "G61, G65: a TLS connection that says nothing is cut off, before its handshake or after") {
   secure_pair at;
   raw_peer before(at.both->a.address());

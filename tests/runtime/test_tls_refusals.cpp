@@ -160,6 +160,9 @@ TEST_CASE("tls: a certificate has exactly one URI, of our form") {
     return ours.refusal(with_names({{GEN_URI, std::string(text)}}));
   };
   CHECK_THAT(ours.refusal(with_names({})), Contains("no subject alternative name"));
+  certificate_form empty;
+  empty.names_empty = true;
+  CHECK_THAT(ours.refusal(empty), Contains("no URI"));
   CHECK_THAT(ours.refusal(with_names({{GEN_DNS, "b"}})), Contains("no URI"));
   CHECK_THAT(ours.refusal(
                  with_names({{GEN_URI, "edupulse://school/b"}, {GEN_URI, "edupulse://school/c"}})),

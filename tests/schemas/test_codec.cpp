@@ -4,6 +4,7 @@
 #include "schemas/envelope.capnp.h"
 #include "schemas/hash.hpp"
 #include "tests/schemas/samples.hpp"
+#include "tests/support/capnp_words.hpp"
 #include "tests/support/catch.hpp"
 #include <capnp/message.h>
 #include <cstring>
@@ -12,8 +13,7 @@
 
 using namespace edupulse;
 using kinds::inner::Tree;
-using test::sample_header;
-using test::sample_lesson;
+using namespace edupulse::test;
 
 namespace {
 
@@ -24,21 +24,6 @@ constexpr std::size_t subject_pointer = 9;
 constexpr std::size_t key_pointer = 10;
 constexpr std::size_t meta_pointer = 11;
 constexpr std::size_t payload_pointer = 12;
-
-// Cap'n Proto's pointers, by hand.
-std::uint64_t struct_pointer(std::int32_t offset, std::uint64_t data, std::uint64_t pointers) {
-  return static_cast<std::uint32_t>(offset) << 2 | data << 32 | pointers << 48;
-}
-std::uint64_t list_pointer(std::int32_t offset, std::uint64_t element, std::uint64_t count) {
-  return (static_cast<std::uint32_t>(offset) << 2 | 1) | element << 32 | count << 35;
-}
-constexpr std::uint64_t void_element = 0;
-constexpr std::uint64_t byte_element = 2;
-constexpr std::uint64_t pointer_element = 6;
-constexpr std::uint64_t composite = 7;
-constexpr std::uint64_t most = (std::uint64_t{1} << 29) - 1;
-constexpr std::uint64_t far_pointer = 2 | std::uint64_t{1} << 3;
-constexpr std::uint64_t capability = 3;
 
 /// A valid message to spoil.
 struct message {

@@ -80,7 +80,7 @@ certified make(const certificate_form& form, const certified* issuer) {
                      : "critical,digitalSignature");
   if (!form.usage.empty())
     add(it, above, NID_ext_key_usage, form.usage);
-  if (!form.names.empty())
+  if (!form.names.empty() || form.names_empty)
     add_names(it, form.names, form.names_twice);
   if (form.padding > 0)
     add_padding(it, form.padding);

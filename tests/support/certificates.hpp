@@ -21,6 +21,7 @@ struct certificate_form {
   std::int64_t not_after = today + 30 * one_day;
   bool authority = false;
   bool names_twice = false; ///< the extension, not a name in it
+  bool names_empty = false; ///< the extension is there, and nothing in it
   std::string usage = "serverAuth,clientAuth";
   std::string common_name = "somebody";
   std::size_t padding = 0; ///< bytes of an extension that nobody knows

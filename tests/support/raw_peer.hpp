@@ -5,6 +5,7 @@
 #include "runtime/wire/address.hpp"
 #include "tests/support/one_switchboard.hpp"
 #include <arpa/inet.h>
+#include <cstring>
 #include <poll.h>
 #include <string>
 #include <sys/socket.h>
@@ -47,7 +48,7 @@ public:
   }
   /// Takes all that comes until the node has closed the connection.
   std::vector<std::byte> read_to_end() {
-    std::vector<std::byte> all;
+    auto all = std::exchange(read_, {});
     while (read_some(all))
       continue;
     return all;
@@ -61,13 +62,21 @@ public:
     to.insert(to.end(), part, part + count);
     return true;
   }
-  /// Waits for the first frame, a hello or a refusal.
-  frame_kind first_answer() {
-    std::vector<std::byte> all;
-    while (all.size() < frame_header::size)
-      if (!read_some(all))
+  /// Waits for the next frame, and answers its kind. `none`: the connection is closed.
+  frame_kind next_frame() {
+    std::size_t size = frame_header::size;
+    while (read_.size() < size) {
+      if (!read_some(read_))
         return frame_kind::none;
-    return static_cast<frame_kind>(all[4]);
+      if (read_.size() >= frame_header::size) {
+        std::uint32_t body = 0;
+        std::memcpy(&body, read_.data(), sizeof body);
+        size = frame_header::size + body;
+      }
+    }
+    const auto kind = static_cast<frame_kind>(read_[4]);
+    read_.erase(read_.begin(), read_.begin() + static_cast<std::ptrdiff_t>(size));
+    return kind;
   }
   bool is_closed() const {
     pollfd one{socket_.number(), POLLIN | POLLRDHUP, 0};
@@ -83,19 +92,24 @@ private:
     return at;
   }
   descriptor socket_;
+  std::vector<std::byte> read_; ///< and not looked at
 };
 
-/// A member that keeps to the protocol until the test says otherwise.
+/// A member that keeps to the protocol until the test says otherwise; its session is up.
 class rogue_member {
 public:
   rogue_member(const std::string& address, std::uint64_t number)
       : who(peer(number)), control(address, "127.0.0.2"), bulk(address, "127.0.0.2") {
     control.say(one_switchboard::hello_of(who, 1000 + number, false));
-    REQUIRE(control.first_answer() == frame_kind::hello);
+    REQUIRE(control.next_frame() == frame_kind::hello);
     bulk.say(one_switchboard::hello_of(who, 1000 + number, true));
-    REQUIRE(bulk.first_answer() == frame_kind::hello);
+    REQUIRE(bulk.next_frame() == frame_kind::hello);
     control.say(one_switchboard::resume());
     tell(msg::join{who.cluster, 1, 0}, {about(who, member_state::alive)});
+    auto kind = frame_kind::membership; // the session is up when the node has spoken in it, too
+    while (kind == frame_kind::membership)
+      kind = control.next_frame();
+    REQUIRE(kind == frame_kind::control);
   }
   bool tell(const membership_message& what, const std::vector<member_update>& updates = {}) {
     return control.say(frame_kind::membership, one_member::frame(who, what, updates));
