@@ -1,6 +1,7 @@
 #include "actors/outbox.hpp"
 #include <algorithm>
 #include <cassert>
+#include <unordered_map>
 
 namespace edupulse {
 
@@ -228,11 +229,13 @@ void outbox::add_runs(const slice& what, std::span<const outgoing_run::target> t
 // -- the peer -------------------------------------------------------------------------------
 
 expected<void> outbox::resume(std::span<const expectation> known) {
+  // Thousands of subscriptions, and the peer may name as many: not each against each.
+  std::unordered_map<std::uint32_t, std::uint64_t> expected_by;
+  for (const auto& [remote, next] : known)
+    expected_by.try_emplace(remote, next);
   for (auto& one : all_) {
-    const auto at = std::find_if(known.begin(), known.end(), [&](const expectation& what) {
-      return what.remote == one->about().remote;
-    });
-    if (auto good = one->resume(at == known.end() ? 1 : at->next); !good)
+    const auto at = expected_by.find(one->about().remote);
+    if (auto good = one->resume(at == expected_by.end() ? 1 : at->second); !good)
       return good;
     if (one->has_own_work())
       let_fall_behind(*one); // what the peer has not seen goes before what is new
