@@ -197,31 +197,32 @@ std::vector<member> cluster::members() {
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> cluster::counters() {
-  return ask([](wire_state& at) {
+  using counts = std::vector<std::pair<std::string, std::uint64_t>>;
+  const auto list = [](wire_state& at) {
     const auto& seen = at.core().counted();
     const auto& heard = at.core().members().counts();
-    return std::vector<std::pair<std::string, std::uint64_t>>{
-        {"connections.accepted", seen.accepted},
-        {"connections.strangers_refused", seen.strangers_refused},
-        {"connections.too_slow", seen.too_slow},
-        {"connections.broken", seen.broken},
-        {"connections.tls_failed", at.tls_failures()},
-        {"hellos.refused", seen.refused},
-        {"dials.made", seen.dials},
-        {"dials.failed", seen.dials_failed},
-        {"sessions.duplicate", seen.duplicates},
-        {"sessions.cut", seen.cut},
-        {"membership.malformed", heard.malformed},
-        {"membership.wrong_cluster", heard.wrong_cluster},
-        {"membership.wrong_sender", heard.wrong_sender},
-        {"membership.fenced", heard.fenced},
-        {"membership.forged_inc", heard.forged_inc},
-        {"membership.rate_limited", heard.rate_limited},
-        {"membership.table_full", heard.table_full},
-        {"membership.quarantined", heard.quarantined},
-        {"membership.refutations", heard.refutations},
-        {"membership.pauses", heard.pauses}};
-  });
+    return counts{{"connections.accepted", seen.accepted},
+                  {"connections.strangers_refused", seen.strangers_refused},
+                  {"connections.too_slow", seen.too_slow},
+                  {"connections.broken", seen.broken},
+                  {"connections.tls_failed", at.tls_failures()},
+                  {"hellos.refused", seen.refused},
+                  {"dials.made", seen.dials},
+                  {"dials.failed", seen.dials_failed},
+                  {"sessions.duplicate", seen.duplicates},
+                  {"sessions.cut", seen.cut},
+                  {"membership.malformed", heard.malformed},
+                  {"membership.wrong_cluster", heard.wrong_cluster},
+                  {"membership.wrong_sender", heard.wrong_sender},
+                  {"membership.fenced", heard.fenced},
+                  {"membership.forged_inc", heard.forged_inc},
+                  {"membership.rate_limited", heard.rate_limited},
+                  {"membership.table_full", heard.table_full},
+                  {"membership.quarantined", heard.quarantined},
+                  {"membership.refutations", heard.refutations},
+                  {"membership.pauses", heard.pauses}};
+  };
+  return ask(list, counts());
 }
 
 expected<void> cluster::reload_certificates() {
