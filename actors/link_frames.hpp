@@ -89,7 +89,7 @@ struct link_limits {
   static constexpr std::size_t control_bytes = 256u << 10;
   static constexpr std::size_t settings = 64;
   static constexpr std::size_t runs = 4096;
-  static constexpr std::size_t targets = 1024; ///< of one run
+  static constexpr std::size_t targets = outgoing_run::most_targets;
   static constexpr std::size_t text_bytes = 255;
   static constexpr std::size_t ledger_lines = 4096;     ///< of one part of an answer
   static constexpr std::size_t ledger_text_bytes = 512; ///< a topic, or "subscription@node"

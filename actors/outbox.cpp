@@ -14,6 +14,19 @@ std::size_t bytes_of(const slice& what) noexcept {
   return sum;
 }
 
+/// What a run adds to the head of its frame: see schemas/link.capnp.
+constexpr std::size_t head_bytes(std::size_t targets) noexcept { return 32 + 24 * targets; }
+
+/// Events that expire or travel at another level than those around them are runs of their own.
+bool is_one_run(const chunk_entry& one, const chunk_entry& next) noexcept {
+  if (!one.special && !next.special) // the envelopes themselves may be far away
+    return true;
+  const auto stays = [](const chunk_entry& what) {
+    return what.event->expires_at() == time_point::max();
+  };
+  return stays(one) && stays(next) && one.event->level() == next.event->level();
+}
+
 } // namespace
 
 // -- destinations -----------------------------------------------------------------------
@@ -93,12 +106,14 @@ void outbox::let_fall_behind(destination& which) {
 
 // -- events -------------------------------------------------------------------------------
 
-void outbox::offer(const slice& what,
-                   const std::shared_ptr<const std::vector<std::uint32_t>>& targets, time_point now,
+void outbox::offer(const slice& what, std::span<const std::uint32_t> targets, time_point now,
                    effect_list& out) {
+  for (; targets.size() > outgoing_run::most_targets;
+       targets = targets.subspan(outgoing_run::most_targets))
+    offer(what, targets.first(outgoing_run::most_targets), now, out);
   const auto bytes = bytes_of(what);
   bool shared = false;
-  for (const auto index : *targets) {
+  for (const auto index : targets) {
     auto* to = find(index);
     if (to == nullptr)
       continue;
@@ -107,7 +122,9 @@ void outbox::offer(const slice& what,
     shared = to->offer(what, bytes, now, out) || shared;
   }
   if (shared) {
-    queue_.push_back({what, targets, next_place_});
+    queue_.push_back(
+        {what, std::make_shared<const std::vector<std::uint32_t>>(targets.begin(), targets.end()),
+         next_place_});
     queued_bytes_ += bytes;
   }
   ++next_place_;
@@ -147,9 +164,9 @@ void outbox::take_own(destination& from, std::vector<outgoing_run>& into, std::s
   while (bytes > 0 && events > 0 &&
          from.next(static_cast<std::uint32_t>(events), bytes, part, as)) {
     const outgoing_run::target to{from.about().remote, as.dseq, as.missed};
-    add_runs(part, {&to, 1}, now, into);
+    const auto heads = add_runs(part, {&to, 1}, now, into);
     events -= part.size();
-    bytes -= std::min(bytes, bytes_of(part));
+    bytes -= std::min(bytes, bytes_of(part) + heads);
   }
   from.rejoin(next_place_);
 }
@@ -161,10 +178,14 @@ void outbox::take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, st
   while (!queue_.empty() && bytes > 0 && events > 0) {
     auto& front = queue_.front();
     auto count = static_cast<std::uint32_t>(std::min<std::size_t>(events, front.events.size()));
+    const auto* entries = front.events.events->entries.data() + front.events.begin;
+    const auto head = head_bytes(front.targets->size()); // fewer when some are not in step
     std::size_t size = 0;
+    std::size_t heads = head;
     for (std::uint32_t i = 0; i < count; ++i) {
-      size += front.events.events->entries[front.events.begin + i].footprint;
-      if (size >= bytes)
+      size += entries[i].footprint;
+      heads += i == 0 || is_one_run(entries[i - 1], entries[i]) ? 0 : head;
+      if (size + heads >= bytes)
         count = i + 1;
     }
     ready.clear();
@@ -185,9 +206,9 @@ void outbox::take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, st
       targets.push_back({to->about().remote, as.dseq, as.missed});
     }
     if (!targets.empty()) {
-      add_runs({front.events.events, begin, begin + count, 0}, targets, now, into);
+      heads = add_runs({front.events.events, begin, begin + count, 0}, targets, now, into);
       events -= count;
-      bytes -= std::min(bytes, size);
+      bytes -= std::min(bytes, size + heads);
     }
     const auto gone = ready.empty() ? front.events.size() : count;
     queued_bytes_ -= bytes_of({front.events.events, begin, begin + gone, 0});
@@ -197,20 +218,15 @@ void outbox::take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, st
   }
 }
 
-/// Events that expire or travel at another level than those around them are runs of their own.
-void outbox::add_runs(const slice& what, std::span<const outgoing_run::target> targets,
-                      time_point now, std::vector<outgoing_run>& into) const {
+/// Answers what they add to the frame's head.
+std::size_t outbox::add_runs(const slice& what, std::span<const outgoing_run::target> targets,
+                             time_point now, std::vector<outgoing_run>& into) const {
   const auto& entries = what.events->entries;
+  const auto before = into.size();
   for (auto begin = what.begin; begin < what.end;) {
     const auto& event = *entries[begin].event;
     auto end = begin + 1;
-    const bool plain = event.expires_at() == time_point::max();
-    const auto goes_with = [&](const chunk_entry& next) {
-      if (!next.special) // the envelope itself may be far away
-        return event.level() == delivery_level::acknowledged;
-      return next.event->level() == event.level() && next.event->expires_at() == time_point::max();
-    };
-    while (plain && end < what.end && goes_with(entries[end]))
+    while (end < what.end && is_one_run(entries[end - 1], entries[end]))
       ++end;
     auto& run = into.emplace_back();
     run.events = {what.events, begin, end, 0};
@@ -220,10 +236,12 @@ void outbox::add_runs(const slice& what, std::span<const outgoing_run::target> t
       to.dseq += begin - what.begin;
       to.missed = begin == what.begin ? to.missed : 0;
     }
-    if (!plain) // one that is over already is sent all the same: the peer concludes it
+    // One that is over already is sent all the same: the peer concludes it.
+    if (event.expires_at() != time_point::max())
       run.expires_in = std::max<duration>(event.expires_at() - now, duration(1));
     begin = end;
   }
+  return (into.size() - before) * head_bytes(targets.size());
 }
 
 // -- the peer -------------------------------------------------------------------------------

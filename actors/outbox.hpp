@@ -22,6 +22,7 @@ struct outgoing_run {
     std::uint64_t dseq;   ///< of the run's first event; the others follow
     std::uint64_t missed; ///< events it was not given just before
   };
+  static constexpr std::size_t most_targets = 1024;
   slice events;
   std::vector<target> targets;
   delivery_level level = delivery_level::acknowledged;
@@ -50,8 +51,8 @@ public:
 
   // -- events -----------------------------------------------------------------------------
   /// These are owed to `targets` (their `index`es).
-  void offer(const slice& what, const std::shared_ptr<const std::vector<std::uint32_t>>& targets,
-             time_point now, effect_list& out);
+  void offer(const slice& what, std::span<const std::uint32_t> targets, time_point now,
+             effect_list& out);
   bool has_anything_to_send() const;
   /// Enough to fill half a frame: worth its overhead.
   bool has_a_frame_to_send() const noexcept { return queued_bytes_ >= bounds_.frame_bytes / 2; }
@@ -93,8 +94,8 @@ private:
                     time_point now);
   void take_own(destination& from, std::vector<outgoing_run>& into, std::size_t& bytes,
                 std::size_t& events, time_point now);
-  void add_runs(const slice& what, std::span<const outgoing_run::target> targets, time_point now,
-                std::vector<outgoing_run>& into) const;
+  std::size_t add_runs(const slice& what, std::span<const outgoing_run::target> targets,
+                       time_point now, std::vector<outgoing_run>& into) const;
 
   limits bounds_;
   std::vector<std::unique_ptr<destination>> all_; ///< by order of opening; null when closed

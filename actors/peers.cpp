@@ -233,8 +233,7 @@ void peers::offer(const slice& what, std::span<const std::uint32_t> targets, tim
     const auto end = std::find_if(begin, targets.end(), [&](std::uint32_t index) {
       return subscriber_index::peer_of(index) != id;
     });
-    peers_.at(id).to->owed().offer(
-        what, std::make_shared<const std::vector<std::uint32_t>>(begin, end), now, out);
+    peers_.at(id).to->owed().offer(what, {begin, end}, now, out);
     touched_.insert(id);
     begin = end;
   }

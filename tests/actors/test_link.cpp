@@ -84,6 +84,46 @@ TEST_CASE("link: a subscription whose window is full falls behind and delays no 
   CHECK(wire.copies == 5);
 }
 
+TEST_CASE("link: more subscriptions of a peer than a run may name are served by several copies") {
+  lossy_wire wire({});
+  std::vector<std::uint32_t> to;
+  for (std::uint32_t remote = 1; remote <= 2 * outgoing_run::most_targets + 1; ++remote)
+    to.push_back(wire.add(remote));
+  wire.connect();
+  const auto all = events(20);
+  wire.publish(all, to);
+  REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 100));
+  CHECK(wire.broken == "");
+  CHECK(wire.copies == 3 * 20);
+  for (const auto index : to)
+    REQUIRE(wire.at(index - 100).seen == ids(all));
+}
+
+TEST_CASE("link: a frame is as long as its reader allows, whoever many events are for and however "
+          "they travel") {
+  for (const std::size_t bytes : {0u, 350u, 300u << 10}) {
+    lossy_wire wire({});
+    destination::settings large;
+    large.overload.bytes = large.window_bytes = 64u << 20;
+    std::vector<std::uint32_t> to;
+    for (std::uint32_t remote = 1; remote <= outgoing_run::most_targets; ++remote)
+      to.push_back(wire.add(remote, large));
+    wire.connect();
+    const auto until = wire.now() + 1h; // each is a run of its own
+    std::vector<envelope_ptr> all;
+    for (std::size_t i = 0; i < 32; ++i) {
+      all.push_back(make_event({.payload_bytes = bytes, .expires_at = until}));
+      all.push_back(make_event({.payload_bytes = bytes}));
+    }
+    wire.publish(all, to);
+    REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 1000));
+    CHECK(wire.broken == "");
+    CHECK(wire.copies == all.size());
+    for (const auto index : to)
+      REQUIRE(wire.at(index - 100).seen == ids(all));
+  }
+}
+
 TEST_CASE("link: a cut in the middle loses nothing and repeats nothing") {
   lossy_wire wire({.conclude_chance = 0.3});
   const auto to = wire.add(1);
@@ -181,7 +221,7 @@ TEST_CASE("link: a peer that takes nothing for ten seconds is cut, one that has 
   CHECK_FALSE(is_cut(1h));
   auto all = std::make_shared<chunk>();
   all->entries.push_back(make_entry(make_event()));
-  one.owed().offer({all, 0, 1, 0}, std::make_shared<std::vector<std::uint32_t>>(1, 1u), now, out);
+  one.owed().offer({all, 0, 1, 0}, std::vector{1u}, now, out);
   CHECK_FALSE(is_cut(1ms));
   CHECK_FALSE(is_cut(9s));
   CHECK(is_cut(2s));

@@ -55,9 +55,7 @@ public:
     auto all = std::make_shared<chunk>();
     for (const auto& event : events)
       all->entries.push_back(make_entry(envelope_ptr(event)));
-    auto targets = std::make_shared<std::vector<std::uint32_t>>(to);
-    near_.owed().offer({all, 0, static_cast<std::uint32_t>(events.size()), 0}, targets, now_,
-                       effects_);
+    near_.owed().offer({all, 0, static_cast<std::uint32_t>(events.size()), 0}, to, now_, effects_);
     settle();
   }
 
@@ -141,6 +139,10 @@ private:
     if (!answer && broken.empty())
       broken = answer.error().text;
   }
+  /// As whoever reads it would: is it too long?
+  static expected<frame_header> header_of(const frame_bytes& frame, std::size_t most) {
+    return decode_header(std::as_bytes(std::span(frame)).first<frame_header::size>(), most);
+  }
   void arrive() {
     while (const auto one = take_due(in_flight_, now_)) {
       one->what();
@@ -177,6 +179,7 @@ private:
       append_frame(bytes, events->runs);
       if (how_.on_frame)
         how_.on_frame(near, bytes);
+      complain(header_of(bytes, link_limits{}.events_bytes()));
       travel(near ? 0 : 1, [this, bytes = std::move(bytes), &there, &io, near] {
         auto runs = decode_events(body_of(bytes), make_node_id(1, 2), now_, {});
         complain(runs);
@@ -188,6 +191,7 @@ private:
       append_frame(bytes, control->what);
       if (how_.on_frame)
         how_.on_frame(near, bytes);
+      complain(header_of(bytes, link_limits::control_bytes));
       travel(near ? 2 : 3, [this, bytes = std::move(bytes), &there, &io] {
         auto said = decode_control(body_of(bytes));
         complain(said);
