@@ -1,7 +1,7 @@
 #include "actors/outbox.hpp"
 #include <algorithm>
 #include <cassert>
-#include <unordered_map>
+#include <map>
 
 namespace edupulse {
 
@@ -248,10 +248,12 @@ std::size_t outbox::add_runs(const slice& what, std::span<const outgoing_run::ta
 
 expected<void> outbox::resume(std::span<const expectation> known) {
   // Thousands of subscriptions, and the peer may name as many: not each against each.
-  std::unordered_map<std::uint32_t, std::uint64_t> expected_by;
+  std::map<std::uint32_t, std::uint64_t> expected_by;
   for (const auto& [remote, next] : known)
     expected_by.try_emplace(remote, next);
   for (auto& one : all_) {
+    if (!one->may_send())
+      continue; // its number is of the peer's earlier start, and may be another's now
     const auto at = expected_by.find(one->about().remote);
     if (auto good = one->resume(at == expected_by.end() ? 1 : at->second); !good)
       return good;

@@ -155,6 +155,31 @@ TEST_CASE("link: when a peer starts anew, what it had not concluded is sent agai
   CHECK(view(wire).balances());
 }
 
+TEST_CASE("link: what the peer's new start has not announced yet is no part of its resume, though "
+          "another has its number now") {
+  ledger book;
+  effect_list out;
+  const time_point now{1h};
+  outbox box({});
+  auto all = std::make_shared<chunk>();
+  for (int i = 0; i < 5; ++i)
+    all->entries.push_back(make_entry(make_event()));
+  box.open({.index = 1, .remote = 1, .name = "old@far"}, book, now);
+  box.offer({all, 0, 5, 0}, std::vector{1u}, now, out);
+  box.restart();
+  box.open({.index = 2, .remote = 1, .name = "new@far"}, book, now);
+  box.offer({all, 0, 5, 0}, std::vector{2u}, now, out);
+  REQUIRE(box.next_frame(now).size() == 1);
+  REQUIRE(box.resume(std::vector<outbox::expectation>{{1, 6}}));
+  CHECK(box.next_frame(now).empty());
+  box.rebind(1, 2, 8, 4096);
+  const auto runs = box.next_frame(now);
+  REQUIRE(runs.size() == 1);
+  CHECK(runs[0].events.size() == 5);
+  CHECK(runs[0].targets[0].remote == 2);
+  CHECK(runs[0].targets[0].dseq == 1);
+}
+
 TEST_CASE("link: a peer that stands still is stalled after its time, and it alone misses events") {
   lossy_wire wire({});
   destination::settings small;
