@@ -159,6 +159,8 @@ std::uint32_t destination::room_for(const chunk& events, std::uint32_t begin,
 destination::ticket destination::send(const chunk_ptr& events, std::uint32_t begin,
                                       std::uint32_t end) {
   const ticket given{next_dseq_, std::exchange(missed_, 0)};
+  if (given.missed > 0)
+    gaps_.emplace(given.dseq, given.missed);
   for (auto i = begin; i < end; ++i)
     in_flight_bytes_ += events->entries[i].footprint;
   in_flight_events_ += end - begin;
@@ -176,7 +178,8 @@ bool destination::next(std::uint32_t events, std::size_t bytes, slice& into, tic
   if (orphaned_)
     return false;
   if (resend_at_ < next_dseq_) {
-    as = {resend_at_, 0};
+    const auto gap = gaps_.find(resend_at_);
+    as = {resend_at_, gap == gaps_.end() ? 0 : gap->second};
     return next_repeat(events, bytes, into);
   }
   if (waiting_.empty())
@@ -208,6 +211,9 @@ bool destination::next_repeat(std::uint32_t events, std::size_t bytes, slice& in
                        [](std::uint64_t dseq, const slice& part) { return dseq < part.first_seq; });
   const auto& part = *std::prev(after);
   const auto begin = part.begin + static_cast<std::uint32_t>(resend_at_ - part.first_seq);
+  const auto gap = gaps_.upper_bound(resend_at_); // is told with the event behind it
+  if (gap != gaps_.end())
+    events = static_cast<std::uint32_t>(std::min<std::uint64_t>(events, gap->first - resend_at_));
   auto end = begin;
   std::size_t size = 0;
   while (end < part.end && end - begin < events) {
@@ -289,6 +295,8 @@ void destination::conclude_part(std::uint64_t from, std::uint64_t to, fate how, 
     if ((entry.special && entry.event->tracked_by() != nullptr) || !letters_.empty())
       settle(entry.event, how, out);
   }
+  if (!gaps_.empty())
+    gaps_.erase(gaps_.lower_bound(from), gaps_.lower_bound(to));
   in_flight_events_ -= to - from;
   in_flight_bytes_ -= bytes;
   owed_.take(to - from, bytes);

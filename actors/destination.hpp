@@ -149,7 +149,8 @@ private:
   std::uint64_t resend_at_ = 1; ///< from here on the peer has to be told again
   std::size_t in_flight_events_ = 0;
   std::size_t in_flight_bytes_ = 0;
-  std::uint64_t missed_ = 0; ///< since the last event sent
+  std::uint64_t missed_ = 0;                    ///< since the last event sent
+  std::map<std::uint64_t, std::uint64_t> gaps_; ///< told with an event that is not concluded
   std::uint64_t joined_at_ = 0;
   bool behind_ = false;
   bool removed_ = false;

@@ -25,6 +25,8 @@ void destination::restart() {
   waiting_.insert(waiting_.begin(), again.begin(), again.end());
   sent_.clear();
   done_.clear();
+  for (const auto& [dseq, missed] : std::exchange(gaps_, {}))
+    missed_ += missed;
   base_ = next_dseq_ = resend_at_ = 1;
   in_flight_events_ = in_flight_bytes_ = 0;
   orphaned_ = true;

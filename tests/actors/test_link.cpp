@@ -226,6 +226,25 @@ TEST_CASE("link: what a policy drops is counted, and the subscriber is told how 
   }
 }
 
+TEST_CASE("link: a gap that was told in a frame which a cut took is told again, with its event") {
+  lossy_wire wire({.conclude_chance = 0});
+  destination::settings small;
+  small.overload = {.policy = overload_policy::drop_newest, .events = 4};
+  const auto to = wire.add(1, small);
+  wire.publish(events(6), {to}); // two too many
+  wire.connect();
+  REQUIRE(wire.steps_until([&] { return wire.frames == 1; }, 100));
+  wire.cut();
+  REQUIRE(wire.at(1).seen.empty());
+  for (int i = 0; i < 2; ++i) { // and what has arrived is told no more
+    wire.connect();
+    wire.steps_until([&] { return false; }, 100);
+    CHECK(wire.at(1).seen.size() == 4);
+    CHECK(wire.at(1).missed == 2);
+    wire.cut();
+  }
+}
+
 TEST_CASE("link: a peer that takes nothing for ten seconds is cut, one that has nothing to take "
           "is not") {
   link::effects io;
