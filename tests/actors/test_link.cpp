@@ -426,3 +426,50 @@ TEST_CASE("link: under cuts at any moment each event arrives once, in order, and
     REQUIRE(view(wire).total().pending == 0);
   }
 }
+
+TEST_CASE("link: under cuts at any moment each event that a policy drops is told once") {
+  const auto seed = random_numbers().seed();
+  constexpr overload_policy policies[] = {overload_policy::wait, overload_policy::drop_newest,
+                                          overload_policy::drop_oldest,
+                                          overload_policy::latest_per_key};
+  std::uint64_t told = 0;
+  for (int round = 0; round < rounds(500); ++round) {
+    random_source chance(seed + static_cast<std::uint64_t>(round));
+    INFO("round " << round);
+    lossy_wire wire({.seed = chance.next(),
+                     .break_chance = 0.1 * chance.unit(),
+                     .conclude_chance = 0.05 + 0.9 * chance.unit(),
+                     .delay_max = duration(1 + chance.next() % 5'000'000)});
+    std::vector<std::uint32_t> to;
+    for (std::uint32_t remote = 1; remote <= 3; ++remote) {
+      destination::settings small;
+      small.overload = {.policy = policies[chance.next() % 4], .events = 8 + chance.next() % 32};
+      to.push_back(wire.add(remote, small, 1 + chance.next() % 40));
+    }
+    const auto publish = [&](std::size_t n) {
+      std::vector<envelope_ptr> some;
+      for (std::size_t i = 0; i < n; ++i)
+        some.push_back(make_event({.key = "k" + std::to_string(chance.next() % 5),
+                                   .level = delivery_level::best_effort}));
+      wire.publish(some, to);
+    };
+    for (int burst = 0; burst < 20; ++burst) {
+      publish(1 + chance.next() % 30);
+      for (auto steps = chance.next() % 10; steps > 0; --steps)
+        wire.step();
+    }
+    wire.stop_breaking();
+    REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 20'000));
+    publish(1); // what is told of last
+    REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 20'000));
+    REQUIRE(wire.broken == "");
+    REQUIRE(view(wire).balances());
+    for (std::uint32_t remote = 1; remote <= 3; ++remote) {
+      const auto dropped =
+          view(wire).of_subscription("s" + std::to_string(remote) + "@far").dropped_in_all();
+      REQUIRE(wire.at(remote).missed == dropped);
+      told += dropped;
+    }
+  }
+  CHECK(told > 0);
+}
