@@ -8,10 +8,16 @@ void inbound::open(std::uint32_t subscription, std::size_t window) {
   streams_[subscription].window = window;
 }
 
-void inbound::close(std::uint32_t subscription) {
+void inbound::close(std::uint32_t subscription, std::uint64_t withdrawn) {
   const auto at = streams_.find(subscription);
   if (at != streams_.end())
-    at->second.closed = true;
+    at->second.withdrawn = withdrawn;
+}
+
+void inbound::forget(std::uint64_t heard) {
+  std::erase_if(streams_, [&](const auto& one) {
+    return one.second.withdrawn && *one.second.withdrawn <= heard && one.second.outstanding == 0;
+  });
 }
 
 expected<inbound::accepted> inbound::accept(std::uint32_t subscription, std::uint64_t first,
@@ -35,7 +41,7 @@ expected<inbound::accepted> inbound::accept(std::uint32_t subscription, std::uin
   to.next += fresh;
   to.outstanding += fresh;
   outstanding_ += fresh;
-  if (!to.closed || fresh == 0)
+  if (!to.withdrawn || fresh == 0)
     return accepted{skip, fresh};
   concluded({subscription, first + skip, fresh, fate::dropped, drop_reason::unsubscribed});
   return accepted{count, 0};
@@ -73,7 +79,8 @@ std::vector<ack_run> inbound::take_acks(std::size_t most) {
 std::vector<inbound::expectation> inbound::expectations() const {
   std::vector<expectation> all;
   for (const auto& [subscription, what] : streams_)
-    all.push_back({subscription, what.next});
+    if (what.next > 1)
+      all.push_back({subscription, what.next});
   return all;
 }
 

@@ -29,8 +29,11 @@ public:
   /// The peer may send to it from now on; at most `window` events that are not concluded.
   void open(std::uint32_t subscription, std::size_t window);
   /// Its last conclusions are in. What the peer had sent before it heard is answered
-  /// `unsubscribed`.
-  void close(std::uint32_t subscription);
+  /// `unsubscribed`. `withdrawn`: the number of the message that it hears that from.
+  void close(std::uint32_t subscription, std::uint64_t withdrawn);
+  /// A session begins, and the peer has heard all messages up to `heard`: what those withdrew is
+  /// sent nothing any more.
+  void forget(std::uint64_t heard);
 
   bool is_open(std::uint32_t subscription) const { return streams_.contains(subscription); }
 
@@ -55,7 +58,8 @@ public:
     std::uint64_t next;
     friend bool operator==(const expectation&, const expectation&) = default;
   };
-  /// For the beginning of a connection: from where on events are missing.
+  /// For the beginning of a connection: from where on events are missing. Who is not in it has had
+  /// none.
   std::vector<expectation> expectations() const;
   std::size_t outstanding() const noexcept { return outstanding_; }
   std::uint64_t repeats() const noexcept { return repeats_; }
@@ -64,8 +68,8 @@ private:
   struct stream {
     std::uint64_t next = 1;
     std::size_t window = 0;
-    std::size_t outstanding = 0; ///< accepted and not concluded
-    bool closed = false;
+    std::size_t outstanding = 0;            ///< accepted and not concluded
+    std::optional<std::uint64_t> withdrawn; ///< closed, as the peer hears from this message
   };
   std::map<std::uint32_t, stream> streams_;
   std::vector<ack_run> acks_;

@@ -17,6 +17,7 @@ void link::on_session(time_point now, effects& io) {
   control_told_ = control_seen_;
   last_taken_ = now;
   next_check_ = now + check_every;
+  inbound_.forget(next_control_ - 1 - controls_.size());
   io.emplace_back(link_effects::send_control{
       link_resume{control_seen_, inbound_.expectations(), how_.number, peer_link_}});
 }

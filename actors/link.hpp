@@ -144,6 +144,8 @@ public:
   void carry(std::vector<std::byte> what);
   /// Conclusions do not wait for more of them: the next `flush` says all there are.
   void number_acks();
+  /// The last that was carried withdraws this subscription of this node.
+  void close(std::uint32_t subscription) { inbound_.close(subscription, next_control_ - 1); }
   /// Sends what may be sent. Call at the end of each turn, and after `on_written`.
   void flush(time_point now, effects& io);
   /// It has more to send than the wire has taken.

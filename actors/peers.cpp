@@ -123,8 +123,8 @@ void peers::withdraw(std::uint32_t number) {
   for (auto& [id, one] : peers_) {
     if (!one.to->received().is_open(number))
       continue; // of the runtime's own topics: nobody else has heard of it
-    one.to->received().close(number);
     carry(one, {}, {number});
+    one.to->close(number);
     touched_.insert(id);
   }
 }

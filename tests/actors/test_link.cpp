@@ -359,6 +359,65 @@ TEST_CASE("link: a peer that breaks the rules is an error that says how") {
     CHECK_FALSE(other.owed().find(1)->conclude(first, count, fate::handled, {}, now, out));
 }
 
+TEST_CASE("link: a resume names nobody who was withdrawn and can be sent nothing any more") {
+  lossy_wire wire({});
+  wire.connect();
+  for (std::uint32_t wave = 0; wave < 200; ++wave) {
+    std::vector<std::uint32_t> to;
+    for (std::uint32_t remote = 100 * wave; remote < 100 * (wave + 1); ++remote)
+      to.push_back(wire.add(remote));
+    wire.publish(events(1), to);
+    REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 100));
+    for (const auto index : to)
+      wire.withdraw(index - 100);
+  }
+  wire.steps_until([&] { return false; }, 200);
+  wire.cut();
+  wire.connect();
+  REQUIRE(wire.steps_until([&] { return wire.near_end().is_up(); }, 100));
+  CHECK(wire.broken == "");
+}
+
+TEST_CASE("link: what was sent to a subscription before its end was heard of is answered") {
+  link::effects io;
+  edupulse::link one({});
+  const time_point now{1h};
+  one.received().open(7, 8);
+  auto all = std::make_shared<chunk>();
+  all->entries.push_back(make_entry(make_event()));
+  const auto comes = [&](std::uint64_t dseq) {
+    std::vector<incoming_run> runs(1);
+    runs[0].events.events = all;
+    runs[0].events.end = 1;
+    runs[0].targets.push_back({7, dseq, 0});
+    return one.on_events(std::move(runs), io);
+  };
+  const auto expected = [&] {
+    one.on_session_lost(now);
+    io.clear();
+    one.on_session(now, io);
+    const auto said = std::get<link_resume>(std::get<link_effects::send_control>(io[0]).what);
+    REQUIRE(one.on_resume({}, now));
+    return said.expected;
+  };
+  const auto took = [](std::uint64_t next) { return std::vector<inbound::expectation>{{7, next}}; };
+  CHECK(expected().empty()); // who is not named has had nothing
+  REQUIRE(comes(1));
+  one.received().concluded({7, 1, 1, fate::handled, {}});
+  CHECK(expected() == took(2));
+  one.carry({});
+  one.close(7); // with control message 2, behind the conclusion
+  REQUIRE(one.on_taken({.control = 1}, now));
+  CHECK(expected() == took(2)); // the peer may not have heard of it
+  one.flush(now, io);
+  REQUIRE(one.on_taken({.control = 2}, now));
+  REQUIRE(comes(2)); // was on its way, on the other connection
+  CHECK(one.received().take_acks(9) ==
+        std::vector<ack_run>{{7, 2, 1, fate::dropped, drop_reason::unsubscribed}});
+  CHECK(expected().empty());
+  CHECK_FALSE(comes(3));
+}
+
 TEST_CASE("link: conclusions in any order, with repeats, are counted once each") {
   const auto seed = random_numbers().seed();
   random_source chance(seed);
@@ -472,4 +531,32 @@ TEST_CASE("link: under cuts at any moment each event that a policy drops is told
     }
   }
   CHECK(told > 0);
+}
+
+TEST_CASE("link: subscriptions come and go under cuts, and no side takes that for a mistake") {
+  const auto seed = random_numbers().seed();
+  for (int round = 0; round < rounds(300); ++round) {
+    random_source chance(seed + static_cast<std::uint64_t>(round));
+    INFO("round " << round);
+    lossy_wire wire({.seed = chance.next(),
+                     .break_chance = 0.1 * chance.unit(),
+                     .conclude_chance = 0.05 + 0.9 * chance.unit(),
+                     .delay_max = duration(1 + chance.next() % 5'000'000)});
+    std::vector<std::uint32_t> here;
+    for (std::uint32_t remote = 1; remote <= 60; ++remote) {
+      here.push_back(wire.add(remote, {}, 1 + chance.next() % 40));
+      if (here.size() > 4) {
+        const auto gone = here.begin() + static_cast<std::ptrdiff_t>(chance.next() % here.size());
+        wire.withdraw(*gone - 100);
+        here.erase(gone);
+      }
+      wire.publish(events(1 + chance.next() % 10), here);
+      for (auto steps = chance.next() % 10; steps > 0; --steps)
+        wire.step();
+    }
+    wire.stop_breaking();
+    REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 20'000));
+    REQUIRE(wire.broken == "");
+    REQUIRE(view(wire).balances());
+  }
 }

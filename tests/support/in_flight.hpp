@@ -14,6 +14,11 @@ inline std::span<const std::byte> body_of(const frame_bytes& frame) {
   return std::as_bytes(std::span(frame)).subspan(frame_header::size);
 }
 
+/// As whoever reads it would: is it too long?
+inline expected<frame_header> header_of(const frame_bytes& frame, std::size_t most) {
+  return decode_header(std::as_bytes(std::span(frame)).first<frame_header::size>(), most);
+}
+
 /// Takes the earliest of what has arrived by `now`; of several, the one sent first. Each has
 /// `when`.
 template <class Arrival>

@@ -7,6 +7,7 @@
 #include "actors/backoff.hpp"
 #include "tests/support/events.hpp"
 #include "tests/support/in_flight.hpp"
+#include <cstring>
 #include <deque>
 #include <functional>
 #include <map>
@@ -50,6 +51,16 @@ public:
     far_.received().open(remote, window);
     subscriptions_[remote].window = window;
     return what.index;
+  }
+  /// The far side unsubscribes: what it holds is concluded, and behind that comes the news.
+  void withdraw(std::uint32_t remote) {
+    for (const auto dseq : std::exchange(subscriptions_[remote].held, {}))
+      far_.received().concluded({remote, dseq, 1, fate::dropped, drop_reason::unsubscribed});
+    std::vector<std::byte> news(sizeof remote);
+    std::memcpy(news.data(), &remote, sizeof remote);
+    far_.carry(std::move(news));
+    far_.close(remote);
+    settle();
   }
   void publish(const std::vector<envelope_ptr>& events, const std::vector<std::uint32_t>& to) {
     auto all = std::make_shared<chunk>();
@@ -139,10 +150,6 @@ private:
     if (!answer && broken.empty())
       broken = answer.error().text;
   }
-  /// As whoever reads it would: is it too long?
-  static expected<frame_header> header_of(const frame_bytes& frame, std::size_t most) {
-    return decode_header(std::as_bytes(std::span(frame)).first<frame_header::size>(), most);
-  }
   void arrive() {
     while (const auto one = take_due(in_flight_, now_)) {
       one->what();
@@ -215,6 +222,10 @@ private:
         to.seen.push_back(to_string(event.id()));
         to.held.push_back(given->events.first_seq + i);
       }
+    } else if (const auto* news = std::get_if<link_effects::carried>(&what)) {
+      std::uint32_t remote = 0;
+      std::memcpy(&remote, news->what.data(), sizeof remote);
+      near_.owed().close(remote + 100, drop_reason::unsubscribed, effects_);
     } else if (std::holds_alternative<link_effects::cut>(what)) {
       cut();
     }
