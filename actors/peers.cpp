@@ -98,12 +98,20 @@ void peers::append_subscriptions(std::vector<cluster_subscription>& to) const {
 
 // -- subscriptions of this node -----------------------------------------------------------
 
+namespace {
+/// In a message of interest, at most.
+std::size_t bytes_of(const announced_subscription& one) {
+  return 128 + one.name.size() + one.filter.text().size() + one.group.size();
+}
+} // namespace
+
 void peers::carry(entry& to, std::vector<announced_subscription> added,
                   std::vector<std::uint32_t> removed) {
   auto part = added.begin();
   do {
-    const auto left = static_cast<std::size_t>(added.end() - part);
-    const auto end = part + static_cast<std::ptrdiff_t>(std::min(left, announced_at_once));
+    auto end = part;
+    for (std::size_t bytes = 0; end != added.end() && bytes < announced_at_once; ++end)
+      bytes += bytes_of(*end);
     to.to->carry(encode({++to.interest_sent,
                          {std::make_move_iterator(part), std::make_move_iterator(end)},
                          std::exchange(removed, {})}));

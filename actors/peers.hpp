@@ -36,8 +36,8 @@ public:
   static constexpr std::uint32_t most = 1u << subscriber_index::peer_bits;
   static constexpr std::uint32_t most_subscriptions = 1u << subscriber_index::number_bits;
   static constexpr duration orphans_kept = std::chrono::seconds(10);
-  /// With the longest names they fit into one control frame.
-  static constexpr std::size_t announced_at_once = 256;
+  /// About so many bytes: they fit into one control frame.
+  static constexpr std::size_t announced_at_once = 192u << 10;
 
   peers(subscriptions& table, groups& shared, ledger& book)
       : table_(table), shared_(shared), book_(book) {}

@@ -503,3 +503,17 @@ TEST_CASE("G2, G40: what all nodes published balances when their ledgers are add
   }
   CHECK(buried > 0); // or nothing of this was tried
 }
+
+TEST_CASE("G2: subscriptions with long names, groups and filters are announced in frames that the "
+          "other node reads, however many there are") {
+  sim_cluster cluster({.nodes = 2, .retry_chance = 0, .break_chance = 0});
+  auto options = patient();
+  const auto filter = std::string(max_topic_bytes - 2, 't') + ".a";
+  for (int i = 0; i < 600; ++i) {
+    options.group = std::string(254, 'g') + std::to_string(i / 100);
+    cluster.subscribe(1, std::to_string(1000 + i) + std::string(230, 'n'), filter, options);
+  }
+  const auto groups = [&] { return cluster.core(0).count_matching(filter); };
+  REQUIRE(cluster.steps_until([&] { return groups() == 6; }, 1000));
+  CHECK(cluster.complaint == "");
+}

@@ -359,6 +359,7 @@ private:
     frame_bytes bytes;
     if (const auto* events = std::get_if<link_effects::send_events>(&what)) {
       append_frame(bytes, events->runs);
+      look_at(bytes, link_limits{}.events_bytes());
       travel(at, to, 0, [this, at, to, bytes = std::move(bytes)] {
         auto& there = *nodes_[to];
         auto runs = decode_events(body_of(bytes), id_of(at), now_, {});
@@ -371,6 +372,7 @@ private:
       });
     } else if (const auto* control = std::get_if<link_effects::send_control>(&what)) {
       append_frame(bytes, control->what);
+      look_at(bytes, link_limits::control_bytes);
       travel(at, to, 1, [this, at, to, bytes = std::move(bytes)] {
         auto& there = *nodes_[to];
         auto said = decode_control(body_of(bytes));
@@ -384,6 +386,10 @@ private:
         complain(why->why);
       cut(at, to);
     }
+  }
+  void look_at(const frame_bytes& frame, std::size_t most) {
+    if (const auto good = header_of(frame, most); !good)
+      complain(good.error().text);
   }
   void complain(const std::string& what) {
     const bool expected = what.find("given up here") != std::string::npos ||
