@@ -17,7 +17,7 @@ void link::on_session(time_point now, effects& io) {
   control_told_ = control_seen_;
   last_taken_ = now;
   next_check_ = now + check_every;
-  inbound_.forget(next_control_ - 1 - controls_.size());
+  inbound_.forget(confirmed());
   io.emplace_back(link_effects::send_control{
       link_resume{control_seen_, inbound_.expectations(), how_.number, peer_link_}});
 }
@@ -66,7 +66,8 @@ expected<void> link::on_resume(const link_resume& what, time_point now) {
 expected<void> link::on_taken(const link_taken& what, time_point now) {
   if (what.control >= next_control_ || what.frames > frames_sent_ || what.frames < frames_taken_)
     return fail(errc::protocol, "the peer has taken what was not sent");
-  if (what.frames > frames_taken_)
+  const bool says_nothing_new = what.frames == frames_taken_ && what.control == confirmed();
+  if (what.frames > frames_taken_ || says_nothing_new) // as in on_arriving
     last_taken_ = now;
   frames_taken_ = what.frames;
   confirm(what.control);
@@ -121,6 +122,13 @@ expected<void> link::on_events(std::vector<incoming_run>&& runs, effects& io) {
           taken->skip == 0 ? to.missed : 0});
     }
   return {};
+}
+
+void link::on_arriving(effects& io) {
+  if (state_ != state::up)
+    return;
+  tell_taken(io);
+  say_taken(io); // what says nothing new says just that
 }
 
 // -- from this node ---------------------------------------------------------------------------
@@ -186,9 +194,13 @@ void link::flush(time_point now, effects& io) {
 void link::tell_taken(effects& io) {
   if (frames_read_ == frames_told_ && control_seen_ == control_told_)
     return;
-  io.emplace_back(link_effects::send_control{link_taken{control_seen_, frames_read_}});
+  say_taken(io);
   frames_told_ = frames_read_;
   control_told_ = control_seen_;
+}
+
+void link::say_taken(effects& io) {
+  io.emplace_back(link_effects::send_control{link_taken{control_seen_, frames_read_}});
 }
 
 void link::send_controls(effects& io) {

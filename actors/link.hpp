@@ -134,6 +134,9 @@ public:
   expected<void> on_taken(const link_taken& what, time_point now);
   expected<void> on_numbered(link_numbered&& what, time_point now, effect_list& out, effects& io);
   expected<void> on_events(std::vector<incoming_run>&& runs, effects& io);
+  /// A frame of events has been on its way in for a while, and more of it has come: the peer is
+  /// told, lest it takes a slow line for somebody who reads nothing.
+  void on_arriving(effects& io);
   /// A frame of events has left this process.
   void on_written() noexcept { in_hand_ -= in_hand_ > 0; }
 
@@ -162,6 +165,8 @@ private:
   void number(decltype(link_numbered::what) what);
   void send_controls(effects& io);
   void tell_taken(effects& io);
+  void say_taken(effects& io);
+  std::uint64_t confirmed() const noexcept { return next_control_ - 1 - controls_.size(); }
   void confirm(std::uint64_t seen);
   bool acks_are_due(time_point now) const;
   bool is_idle() const;

@@ -28,6 +28,9 @@ void neighbours::apply(router& to, peer_input&& what, time_point now, effect_lis
             with(in.session,
                  [&](std::uint32_t peer) { to.on_frame(peer, std::move(in.runs), now, out); });
           },
+          [&](arriving& in) {
+            with(in.session, [&](std::uint32_t peer) { to.on_arriving(peer, now, out); });
+          },
           [&](written& in) {
             with(in.session, [&](std::uint32_t peer) { to.on_written(peer, now, out); });
           },

@@ -29,6 +29,10 @@ struct frame {
   std::vector<incoming_run> runs;
   std::shared_ptr<void> held; ///< lets the wire read on when it is gone
 };
+/// More of a frame of events has come that has been on its way in for a while.
+struct arriving {
+  std::uint64_t session;
+};
 /// A frame of events has left this process.
 struct written {
   std::uint64_t session;
@@ -40,8 +44,8 @@ struct gone {
 
 } // namespace peer_inputs
 
-using peer_input =
-    std::variant<peer_inputs::session_up, peer_inputs::session_lost, peer_inputs::control,
-                 peer_inputs::frame, peer_inputs::written, peer_inputs::gone>;
+using peer_input = std::variant<peer_inputs::session_up, peer_inputs::session_lost,
+                                peer_inputs::control, peer_inputs::frame, peer_inputs::arriving,
+                                peer_inputs::written, peer_inputs::gone>;
 
 } // namespace edupulse

@@ -309,6 +309,13 @@ expected<void> peers::on_events(std::uint32_t id, std::vector<incoming_run>&& ru
   return at->second.to->on_events(std::move(runs), at->second.io);
 }
 
+void peers::on_arriving(std::uint32_t id) {
+  if (const auto at = peers_.find(id); at != peers_.end()) {
+    at->second.to->on_arriving(at->second.io);
+    touched_.insert(id);
+  }
+}
+
 void peers::on_written(std::uint32_t id) {
   if (const auto at = peers_.find(id); at != peers_.end()) {
     at->second.to->on_written();

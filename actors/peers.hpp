@@ -106,6 +106,7 @@ public:
   expected<void> on_control(std::uint32_t peer, peer_control&& what, time_point now,
                             effect_list& out);
   expected<void> on_events(std::uint32_t peer, std::vector<incoming_run>&& runs);
+  void on_arriving(std::uint32_t peer);
   void on_written(std::uint32_t peer);
 
   // -- time and reading ---------------------------------------------------------------------

@@ -95,6 +95,8 @@ public:
   void on_control(std::uint32_t peer, peer_control&& what, time_point now, effect_list& out);
   void on_frame(std::uint32_t peer, std::vector<incoming_run>&& runs, time_point now,
                 effect_list& out);
+  /// More of a frame of events has come that has been on its way in for a while.
+  void on_arriving(std::uint32_t peer, time_point now, effect_list& out);
   /// A frame of events has left for the peer.
   void on_written(std::uint32_t peer, time_point now, effect_list& out);
   /// Asks every connected peer what it has published; ends with `effects::ledgers`. `query`: not

@@ -118,6 +118,11 @@ void router::cut_unless(std::uint32_t peer, const expected<void>& good, time_poi
   finish_turn(now, out);
 }
 
+void router::on_arriving(std::uint32_t peer, time_point now, effect_list& out) {
+  peers_.on_arriving(peer);
+  flush_peers(now, out);
+}
+
 void router::on_written(std::uint32_t peer, time_point now, effect_list& out) {
   peers_.on_written(peer);
   finish_turn(now, out);

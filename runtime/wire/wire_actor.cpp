@@ -80,6 +80,8 @@ void wire_state::perform(switchboard_effect& what) {
                  [&](asks::dial& e) { dials->dial(e.ticket, std::move(e.address)); },
                  [&](asks::session_up& e) {
                    sessions[e.with.number] = {e.with, std::make_shared<intake>()};
+                   if (auto* bulk = find(e.with.bulk))
+                     bulk->session = e.with.number;
                    setup->mail->leave(peer_inputs::session_up{e.with.who, e.with.number});
                    setup->host->say(false, "a session with " + quote(e.with.who.name) + " at " +
                                                quote(e.with.who.address) + " is up");
@@ -208,7 +210,14 @@ void wire_state::size_next_read(connection& of, std::size_t got) {
 }
 
 void wire_state::on_plain(connection& from, std::span<const std::byte> bytes) {
-  board->on_bytes(from.id, bytes, setup->host->now(), effects);
+  const auto now = setup->host->now();
+  if (!from.frame_begins)
+    from.frame_begins = now;
+  if (from.session != 0 && now - *from.frame_begins >= tell_arriving_every) {
+    from.frame_begins = now;
+    setup->mail->leave(peer_inputs::arriving{from.session});
+  }
+  board->on_bytes(from.id, bytes, now, effects);
 }
 
 void wire_state::on_cipher(connection& from, std::span<const std::byte> bytes) {

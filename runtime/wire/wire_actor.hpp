@@ -62,6 +62,7 @@ struct wire_state {
   static inline const char* name = "edupulse.wire";
   static constexpr std::size_t read_at_least = 4u << 10;
   static constexpr std::size_t read_at_most = 64u << 10;
+  static constexpr duration tell_arriving_every = std::chrono::seconds(1);
   static constexpr std::size_t rest_max = 8u << 20;
   static constexpr std::size_t intake_max = 8u << 20;
 
@@ -97,8 +98,10 @@ private:
     std::deque<std::pair<std::uint64_t, std::uint64_t>> frames; ///< end of events, session
     std::optional<time_point> closing;                          ///< at the latest
     bool halted = false;
-    bool touched = false;                ///< has bytes that this turn has added
-    std::size_t reading = read_at_least; ///< bytes, at most, the next time
+    bool touched = false;                   ///< has bytes that this turn has added
+    std::uint64_t session = 0;              ///< whose events come here; 0: nobody's
+    std::optional<time_point> frame_begins; ///< of events, or when it was last told of
+    std::size_t reading = read_at_least;    ///< bytes, at most, the next time
     std::uint64_t pending() const noexcept { return queued - written; }
   };
   /// What lies in the inbox of one session's events.

@@ -26,6 +26,8 @@ void wire_state::frame_for_router(live_session& of, std::span<const std::byte> b
                             link_limits{.max_event_bytes = setup->core.max_event_bytes});
   if (!runs)
     return board->cut(of.with.who.node, number, runs.error().text, now, effects);
+  if (auto* from = find(of.with.bulk))
+    from->frame_begins.reset(); // the next one begins with the next read
   const auto size = body.size();
   const auto lies = of.taken->bytes.fetch_add(size) + size;
   std::shared_ptr<void> held(

@@ -268,7 +268,24 @@ TEST_CASE("link: a peer that takes nothing for ten seconds is cut, one that has 
   one.owed().offer({all, 0, 1, 0}, std::vector{1u}, now, out);
   CHECK_FALSE(is_cut(1ms));
   CHECK_FALSE(is_cut(9s));
+  REQUIRE(one.on_taken({}, now)); // nothing new: more of the frame has come there
+  CHECK_FALSE(is_cut(9s));
   CHECK(is_cut(2s));
+}
+
+TEST_CASE("link: a line is not cut for being slow: what takes half a minute to arrive arrives") {
+  lossy_wire wire({.bytes_per_ms = 20});
+  destination::settings large;
+  large.overload.bytes = large.window_bytes = 64u << 20;
+  const auto to = wire.add(1, large);
+  wire.connect();
+  auto all = events(1, 600u << 10);
+  for (const auto& event : events(40, 10u << 10))
+    all.push_back(event);
+  wire.publish(all, {to});
+  REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 100'000));
+  CHECK(wire.cuts == 0);
+  CHECK(wire.at(1).seen == ids(all));
 }
 
 TEST_CASE("link: conclusions are told with the turn that brings them, though not too often, unless "

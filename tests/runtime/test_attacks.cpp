@@ -1,6 +1,7 @@
 // Attacks on a running node without TLS: by strangers, and by members that do not keep to the
 // protocol. After each the node serves an honest member as before.
 
+#include "actors/frame_reader.hpp"
 #include "actors/interest.hpp"
 #include "tests/support/attacked.hpp"
 #include "tests/support/events.hpp"
@@ -244,4 +245,32 @@ TEST_CASE("G12, G66: a member that takes events and reads nothing delays the oth
   for (int i = 0; i < 20'000; ++i)
     REQUIRE(at.a.publish<LessonPublished>([&](auto lesson) { lesson.setTitle(title); }));
   eventually([&] { return at.handled == before + 20'000; });
+}
+
+TEST_CASE(
+    "G22: a member whose frame of events is long on its way is told that more of it has come") {
+  auto how_a = attacked_options("a");
+  auto how_b = attacked_options("b");
+  how_a.cluster.profile = how_b.cluster.profile = network_profile::wan; // it answers no ping
+  attacked at(std::move(how_a), std::move(how_b));
+  rogue_member who(at.a.address(), 9);
+  who.bulk.send(header(1 << 20, 4));
+  frame_reader reader(link_limits::control_bytes);
+  bool told = false;
+  eventually([&] {
+    REQUIRE(who.bulk.send(std::string(8, 'x')));
+    std::vector<std::byte> said;
+    if (who.control.has_some(20ms))
+      REQUIRE(who.control.read_some(said));
+    REQUIRE(reader.feed(said, [&](frame_kind kind, auto body) {
+      if (kind == frame_kind::control) {
+        const auto what = decode_control(body).value();
+        const auto* taken = std::get_if<link_taken>(&what);
+        told = told || (taken != nullptr && taken->frames == 0 && taken->control == 0);
+      }
+      return true;
+    }));
+    return told;
+  });
+  at.serves();
 }

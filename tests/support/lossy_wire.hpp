@@ -36,6 +36,7 @@ public:
     /// Told of what is sent, and of what is handed to a subscription.
     std::function<void(bool by_near, const frame_bytes& what)> on_frame{};
     std::function<void(const link_effects::deliver& what)> on_deliver{};
+    std::size_t bytes_per_ms = 0; ///< of events from near; 0: any number
   };
   explicit lossy_wire(settings how) : how_(how), chance_(how.seed), near_({}), far_({}) {}
 
@@ -97,6 +98,8 @@ public:
     else if (!connected_ && chance_.unit() < 0.2)
       connect();
     arrive();
+    if (how_.bytes_per_ms > 0 && last_arrival_[0] > now_ && ++slow_steps_ % 1000 == 0)
+      far_.on_arriving(from_far_);
     for (auto& [remote, what] : subscriptions_)
       conclude_some(remote, what);
     near_.on_tick(now_, effects_, from_near_);
@@ -157,9 +160,12 @@ private:
     }
   }
   /// Nothing overtakes on one connection; `line` says which.
-  void travel(int line, std::function<void()> what) {
+  void travel(int line, std::size_t bytes, std::function<void()> what) {
     auto when = now_ + duration(static_cast<duration::rep>(
                            chance_.unit() * static_cast<double>(how_.delay_max.count())));
+    if (line == 0 && how_.bytes_per_ms > 0)
+      when =
+          std::max(now_, last_arrival_[0]) + std::chrono::milliseconds(bytes / how_.bytes_per_ms);
     when = std::max(when, last_arrival_[line] + duration(1));
     last_arrival_[line] = when;
     in_flight_.push_back({when, std::move(what)});
@@ -187,7 +193,8 @@ private:
       if (how_.on_frame)
         how_.on_frame(near, bytes);
       complain(header_of(bytes, link_limits{}.events_bytes()));
-      travel(near ? 0 : 1, [this, bytes = std::move(bytes), &there, &io, near] {
+      const auto size = bytes.size();
+      travel(near ? 0 : 1, size, [this, bytes = std::move(bytes), &there, &io, near] {
         auto runs = decode_events(body_of(bytes), make_node_id(1, 2), now_, {});
         complain(runs);
         if (runs)
@@ -199,7 +206,8 @@ private:
       if (how_.on_frame)
         how_.on_frame(near, bytes);
       complain(header_of(bytes, link_limits::control_bytes));
-      travel(near ? 2 : 3, [this, bytes = std::move(bytes), &there, &io] {
+      const auto size = bytes.size();
+      travel(near ? 2 : 3, size, [this, bytes = std::move(bytes), &there, &io] {
         auto said = decode_control(body_of(bytes));
         complain(said);
         if (!said)
@@ -244,6 +252,7 @@ private:
   std::map<int, time_point> last_arrival_;
   std::map<std::uint32_t, far_subscription> subscriptions_;
   std::uint64_t session_ = 0;
+  std::uint64_t slow_steps_ = 0;
   bool connected_ = false;
 };
 

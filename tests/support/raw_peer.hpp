@@ -62,6 +62,11 @@ public:
     to.insert(to.end(), part, part + count);
     return true;
   }
+  /// Whether there is something to read, within so long.
+  bool has_some(std::chrono::milliseconds most) const {
+    pollfd one{socket_.number(), POLLIN, 0};
+    return ::poll(&one, 1, static_cast<int>(most.count())) > 0;
+  }
   /// Waits for the next frame, and answers its kind. `none`: the connection is closed.
   frame_kind next_frame() {
     std::size_t size = frame_header::size;
