@@ -38,13 +38,29 @@ void neighbours::apply(router& to, peer_input&& what, time_point now, effect_lis
             const auto at = by_name_.find(in.name);
             if (at != by_name_.end() && owns(at->second, to))
               to.on_peer_dead(at->second.peer, now, out); // who has left may be starting again
+            end_other_names(to, in.node, in.name, now, out);
           },
       },
       what);
 }
 
+/// Earlier starts of the node had them. Membership speaks of its present name, and of no other.
+void neighbours::end_other_names(router& to, node_id node, const std::string& present,
+                                 time_point now, effect_list& out) {
+  for (auto& [name, one] : by_name_) {
+    if (one.node != node || name == present || !owns(one, to))
+      continue;
+    if (const auto session = std::exchange(one.session, 0); session != 0) {
+      by_session_.erase(session);
+      to.on_session_lost(one.peer, now, out);
+    }
+    to.on_peer_dead(one.peer, now, out);
+  }
+}
+
 void neighbours::on_up(router& to, const peer_inputs::session_up& what, time_point now,
                        effect_list& out) {
+  end_other_names(to, what.who.node, what.who.name, now, out);
   if (!by_name_.contains(what.who.name))
     forget_removed(to);
   const auto at = by_name_.try_emplace(what.who.name).first;

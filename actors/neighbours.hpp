@@ -1,6 +1,7 @@
 #pragma once
 // Which peer of the router a session belongs to. The wire knows nodes and sessions, the router
-// knows peers by number; a peer is a node *name*, and outlives its starts.
+// knows peers by number; a peer is a node *name*, and outlives its starts. A start of the same node
+// under another name is another peer, and the one before is as good as dead.
 
 #include "actors/peer_input.hpp"
 #include "actors/router.hpp"
@@ -27,6 +28,8 @@ private:
   };
 
   void on_up(router& to, const peer_inputs::session_up& what, time_point now, effect_list& out);
+  void end_other_names(router& to, node_id node, const std::string& present, time_point now,
+                       effect_list& out);
   entry* of_session(std::uint64_t session);
   bool owns(const entry& one, const router& to) const;
   void forget_removed(const router& to);

@@ -39,6 +39,7 @@ struct written {
 };
 /// A member is believed dead, or has left.
 struct gone {
+  node_id node;
   std::string name;
 };
 

@@ -98,7 +98,7 @@ void wire_state::perform(switchboard_effect& what) {
                  [&](asks::notice& e) { setup->host->say(e.trouble, e.text); },
                  [&](membership_effects::changed& e) {
                    if (e.what == member_event::dead || e.what == member_event::left)
-                     setup->mail->leave(peer_inputs::gone{e.member.name});
+                     setup->mail->leave(peer_inputs::gone{e.member.node, e.member.name});
                    setup->host->member_changed(e);
                  },
                  [&](membership_effects::self_changed& e) { setup->host->self_changed(e); },

@@ -11,8 +11,20 @@ using namespace std::chrono_literals;
 
 namespace {
 
-peer_inputs::session_up up(std::uint64_t node, std::string name, std::uint64_t session) {
-  return {{make_node_id(1, node), 1, 1, std::move(name), "main", "127.0.0.1:1"}, session};
+peer_inputs::session_up up(std::uint64_t node, std::string name, std::uint64_t session,
+                           std::uint64_t epoch = 1) {
+  return {{make_node_id(1, node), epoch, 1, std::move(name), "main", "127.0.0.1:1"}, session};
+}
+
+/// Names of the peers that are given up when the time of the dead is over.
+std::vector<std::string> given_up(router& core, time_point dead_since) {
+  effect_list out;
+  core.on_wake(dead_since + 61s, out);
+  std::vector<std::string> names;
+  for (const auto& one : out)
+    if (const auto* gone = std::get_if<effects::peer_gone>(&one))
+      names.push_back(gone->name);
+  return names;
 }
 
 /// Number of the peer that the first effect of the kind is for.
@@ -63,7 +75,7 @@ TEST_CASE("a node that was given up and comes back does not take the session of 
   all.apply(core, up(1, "a", 101), now, out);
   const auto peer_a = told(out).value();
   all.apply(core, peer_inputs::session_lost{101}, now, out);
-  all.apply(core, peer_inputs::gone{"a"}, now, out);
+  all.apply(core, peer_inputs::gone{make_node_id(1, 1), "a"}, now, out);
   out.clear();
   all.apply(core, up(2, "b", 102), now, out);
   const auto peer_b = told(out).value();
@@ -89,4 +101,43 @@ TEST_CASE("what a peer is told in one session is not written to the next one") {
   hands.written.clear();
   at.on_contents(mail, now);
   CHECK(hands.written == std::vector<std::pair<std::uint64_t, bool>>{{101, false}, {102, true}});
+}
+
+TEST_CASE("G40, G64: a node that starts anew under another name leaves nobody behind under the old "
+          "one") {
+  router core({.node_name = "self"});
+  neighbours all;
+  const auto now = time_point(1h);
+  effect_list out;
+  SECTION("its session ended first") {
+    all.apply(core, up(1, "a", 101), now, out);
+    all.apply(core, peer_inputs::session_lost{101}, now, out);
+    all.apply(core, up(1, "b", 102, 2), now, out);
+  }
+  SECTION("its session is still there") {
+    all.apply(core, up(1, "a", 101), now, out);
+    all.apply(core, up(1, "b", 102, 2), now, out);
+    out.clear();
+    all.apply(core, peer_inputs::session_lost{101}, now, out);
+    CHECK_FALSE(told(out));
+  }
+  SECTION("it comes, goes and is back once more") {
+    all.apply(core, up(1, "b", 101), now, out);
+    all.apply(core, up(1, "a", 102, 2), now, out);
+    all.apply(core, up(1, "b", 103, 3), now, out);
+  }
+  CHECK(given_up(core, now) == std::vector<std::string>{"a"});
+}
+
+TEST_CASE("G40: a node that starts anew under another name and dies before it has a session is "
+          "dead under the old one, too") {
+  router core({.node_name = "self"});
+  neighbours all;
+  const auto now = time_point(1h);
+  effect_list out;
+  all.apply(core, up(1, "a", 101), now, out);
+  all.apply(core, up(2, "c", 102), now, out);
+  all.apply(core, peer_inputs::session_lost{101}, now, out);
+  all.apply(core, peer_inputs::gone{make_node_id(1, 1), "b"}, now, out);
+  CHECK(given_up(core, now) == std::vector<std::string>{"a"});
 }
