@@ -71,6 +71,7 @@ void switchboard::follow_change(const membership_effects::changed& what, time_po
   }
   auto& one = peers_[what.member.node];
   one.address = what.member.address;
+  bring_up_if_member(one, now, out);
   if (std::exchange(one.wanted, true) || one.session)
     return;
   one.failures = 0;
@@ -284,11 +285,11 @@ bool switchboard::on_frame(connection_id which, frame_kind kind, std::span<const
   if (kind != (one.bulk ? frame_kind::events : frame_kind::control))
     return break_off(which, "a frame that does not belong on this connection", now, out);
   if (!from.session_up) {
-    if (one.bulk || from.session_dialed || from.session->bulk == 0)
+    if (one.bulk || from.session->bulk == 0 || from.is_complete())
       return break_off(which, "it spoke before the session was up", now, out);
-    bring_up(from, now, out);
-    if (!connections_.contains(which))
-      return false;
+    from.first_word.assign(body.begin(), body.end());
+    bring_up_if_member(from, now, out);
+    return connections_.contains(which);
   }
   out.emplace_back(asks::for_router{one.peer, one.session, kind, body});
   return true;
@@ -339,7 +340,10 @@ void switchboard::tick(time_point now, effects& out) {
   for (const auto which : late)
     if (connections_.contains(which)) {
       ++counts_.too_slow;
-      drop(which, "it did not say who it is in time", now, out);
+      drop(which,
+           connections_.at(which).now == phase::open ? "its session was not up in time"
+                                                     : "it did not say who it is in time",
+           now, out);
     }
   edupulse::membership::effects asked;
   if (const auto due = members_.next_deadline(); due && *due <= now)

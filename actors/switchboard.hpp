@@ -7,16 +7,16 @@
 //   dialled   (securing) -> greeting: own hello sent -> open: the peer's hello was good
 //   accepted  (securing) -> greeting: waits for a hello -> open: own hello sent
 //
-// A session is begun by the side that dials: control first, then bulk. It is up for the dialer when
-// both are open, and for the other side when the dialer then speaks: so nothing can come on one
-// connection before the other one is known. When both sides dial at once there are two sessions for
-// a moment; the one that the node with the smaller id has dialled survives, on both sides by the
-// same rule.
+// A session is begun by the side that dials: control first, then bulk. It is complete for the
+// dialer when both are open, and for the other side when the dialer then speaks: so nothing can
+// come on one connection before the other one is known. It is up, and the router hears of it, once
+// the peer is a living member, too: of whom membership does not know nobody would say that he is
+// gone. When both sides dial at once there are two sessions for a moment; the one that the node
+// with the smaller id has dialled survives, on both sides by the same rule.
 //
 // A core: the shell moves bytes (and does TLS), and carries out effects in order. Time limits: a
-// connection that is not open `greet_within` after it was made is closed, and so is a control
-// connection whose bulk one does not come. Limits on strangers bound what those cost who never say
-// who they are.
+// connection that is not open `greet_within` after it was made is closed, and so is a session that
+// is not up by then. Limits on strangers bound what those cost who never say who they are.
 
 #include "actors/frame_reader.hpp"
 #include "actors/membership.hpp"
@@ -116,14 +116,18 @@ private:
     bool session_dialed = false;
     bool session_up = false;
     time_point session_since{};
-    bool wanted = false;      ///< a live member: there should be a session
-    std::uint64_t ticket = 0; ///< of the dial that is under way
+    std::vector<std::byte> first_word; ///< of a dialer, until its session is up
+    bool wanted = false;               ///< a live member: there should be a session
+    std::uint64_t ticket = 0;          ///< of the dial that is under way
     std::uint32_t failures = 0;
     time_point next_try{};
     std::vector<std::vector<std::byte>> waiting; ///< membership's frames, for the next session
 
     bool lacks_session() const noexcept {
       return (wanted || !waiting.empty()) && !session && ticket == 0;
+    }
+    bool is_complete() const noexcept {
+      return session && session->bulk != 0 && (session_dialed || !first_word.empty());
     }
     bool is_forgettable() const noexcept {
       return !wanted && !session && ticket == 0 && waiting.empty();
@@ -154,7 +158,7 @@ private:
   bool survives(const peer& old, const peer_identity& who, bool new_dialed, time_point now) const;
   void adopt(connection_id which, hello_message&& what, const peer_identity& who, time_point now,
              effects& out);
-  void bring_up(peer& one, time_point now, effects& out);
+  void bring_up_if_member(peer& one, time_point now, effects& out);
   void end_session(node_id who, peer& one, std::string_view why, time_point now, effects& out);
   void refuse(connection_id which, refusal_message what, time_point now, effects& out);
   void drop(connection_id which, std::string_view why, time_point now, effects& out);

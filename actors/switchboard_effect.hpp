@@ -55,6 +55,7 @@ struct for_router {
   std::uint64_t session;
   frame_kind kind;
   std::span<const std::byte> body;
+  std::vector<std::byte> kept{}; ///< what `body` is in, when it waited for its session
 };
 /// For the log.
 struct notice {

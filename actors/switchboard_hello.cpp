@@ -240,7 +240,7 @@ bool switchboard::on_bulk_hello(connection_id which, const hello_message& what, 
   one.session = what.session;
   at->second.session->bulk = which;
   if (one.dialed)
-    bring_up(at->second, now, out);
+    bring_up_if_member(at->second, now, out);
   else
     greet(which, one, out);
   return connections_.contains(which);

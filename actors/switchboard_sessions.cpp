@@ -11,12 +11,24 @@ namespace {
 constexpr auto good_session = std::chrono::seconds(5);
 } // namespace
 
-void switchboard::bring_up(peer& one, time_point now, effects& out) {
+void switchboard::bring_up_if_member(peer& one, time_point now, effects& out) {
+  if (one.session_up || !one.is_complete())
+    return;
+  const auto& with = *one.session;
+  const auto member = members_.table().find(with.who.node);
+  if (member == no_member || !members_.table()[member].is_live())
+    return; // until membership says that it is one, or its time is over
   one.session_up = true;
   one.session_since = now;
-  for (const auto which : {one.session->control, one.session->bulk})
+  for (const auto which : {with.control, with.bulk})
     connections_.at(which).deadline = time_point::max();
-  out.emplace_back(asks::session_up{*one.session});
+  out.emplace_back(asks::session_up{with});
+  if (!one.first_word.empty()) {
+    asks::for_router first{
+        with.who.node, with.number, frame_kind::control, {}, std::exchange(one.first_word, {})};
+    first.body = first.kept;
+    out.emplace_back(std::move(first));
+  }
   edupulse::membership::effects asked;
   members_.link_up(one.session->who.node, now, asked);
   follow(std::move(asked), now, out);
@@ -28,6 +40,7 @@ void switchboard::end_session(node_id who, peer& one, std::string_view why, time
     return;
   const auto ended = *std::exchange(one.session, std::nullopt);
   const bool was_up = std::exchange(one.session_up, false);
+  one.first_word.clear();
   for (const auto which : {ended.control, ended.bulk})
     drop(which, why, now, out); // finds no session any more
   std::erase_if(dials_, [&](const auto& dial) { return dial.second.session == ended.number; });

@@ -37,6 +37,7 @@ TEST_CASE("G60: a session is up for the side that was dialled when the other one
   const auto bulk = at.accept();
   at.says(bulk, good_hello(11, true));
   CHECK(at.hello_to(bulk).bulk);
+  at.asks_in(control, peer(2));
   CHECK(at.up.empty());
   at.says(control, one_switchboard::resume());
   REQUIRE(at.up.size() == 1);
@@ -115,6 +116,74 @@ TEST_CASE("G61: one address has so many strangers at most, and all of them toget
   CHECK_FALSE(at.is_closed(at.accept("10.0.0.1")));
 }
 
+TEST_CASE("G60, G61: who says hello and does not come in has no session, and not for long") {
+  one_switchboard at;
+  const auto [control, bulk] = at.meet(peer(2), 11);
+  at.wait(4s);
+  CHECK_FALSE(at.is_closed(control));
+  SECTION("it says nothing more") { at.wait(1s); }
+  SECTION("it goes") { at.ends(control); }
+  SECTION("it goes on as if it were in") { at.says(control, one_switchboard::resume()); }
+  SECTION("it sends events") { at.says(bulk, frame_kind::events, words(2)); }
+  CHECK(at.is_closed(bulk));
+  CHECK(at.up.empty());
+  CHECK(at.lost.empty());
+  CHECK(at.frames.empty());
+  CHECK(at.core.connections() == 0);
+  CHECK_FALSE(at.core.members().find(peer(2).node));
+}
+
+TEST_CASE(
+    "G60: whose joining is not heard at first has a session when it is, and its first word is "
+    "not lost") {
+  one_switchboard at;
+  std::map<std::uint64_t, connection_id> control;
+  const auto in_a_second = lan_profile().new_members_per_second;
+  for (std::uint64_t i = 2; i <= in_a_second + 2; ++i)
+    control[i] = at.join(peer(i), 100 + i).first;
+  const auto& late = peer(in_a_second + 2);
+  CHECK(at.up.size() == in_a_second);
+  CHECK(at.frames.size() == in_a_second);
+  CHECK(at.core.members().counts().rate_limited == 1);
+  at.wait(1s);
+  at.asks_in(control[in_a_second + 2], late);
+  REQUIRE(at.up.size() == in_a_second + 1);
+  CHECK(at.up.back().who.node == late.node);
+  REQUIRE(at.frames.size() == in_a_second + 1);
+  CHECK(at.frames.back().from == late.node);
+  at.wait(4s); // nor is it taken for one that is late
+  CHECK(at.core.is_connected(late.node));
+}
+
+TEST_CASE("G60: with the node that lets this one in there is a session once this one is in") {
+  one_switchboard at;
+  at.seek("elsewhere:1");
+  const auto control = at.connected();
+  const auto number = at.hello_to(control).session;
+  at.says(control, one_switchboard::hello_of(peer(2), number, false));
+  const auto bulk = at.connected();
+  at.says(bulk, one_switchboard::hello_of(peer(2), number, true));
+  CHECK(at.up.empty());
+  at.says(
+      control, frame_kind::membership,
+      one_member::frame(peer(2), msg::table{0, 1, false}, {about(peer(2), member_state::alive)}));
+  REQUIRE(at.up.size() == 1);
+  CHECK(at.up[0].bulk == bulk);
+}
+
+TEST_CASE("G40, G60: who is believed dead has a session again when it has said that it lives") {
+  one_switchboard at;
+  at.join(peer(2), 11);
+  at.wait(60s);
+  REQUIRE(at.lost == std::vector<std::uint64_t>{11});
+  REQUIRE(at.core.members().find(peer(2).node)->state == member_state::dead);
+  const auto [control, bulk] = at.meet(peer(2), 12);
+  CHECK(at.up.size() == 1);
+  at.says(control, frame_kind::membership, one_member::frame(peer(2), msg::gossip{}, {}, 1));
+  REQUIRE(at.up.size() == 2);
+  CHECK(at.core.is_connected(peer(2).node));
+}
+
 TEST_CASE("G62: a hello that does not fit is refused, and the refusal says why") {
   one_switchboard at({.agreed = {{"profile", "lan"}, {"max_event_bytes", "1048576"}}});
   const auto refused = [&](const hello_message& what) {
@@ -151,7 +220,7 @@ TEST_CASE("G62: a hello that does not fit is refused, and the refusal says why")
 
 TEST_CASE("G62: what is no hello ends a connection at once, and no other one") {
   one_switchboard at;
-  const auto [control, bulk] = at.meet(peer(3), 33);
+  const auto [control, bulk] = at.join(peer(3), 33);
   const auto cut = [&](auto... what) {
     const auto which = at.accept();
     at.says(which, what...);
@@ -189,13 +258,13 @@ TEST_CASE("G62: a connection carries what belongs on it, and that when its sessi
   CHECK(at.is_closed(bulk));
   CHECK(at.up.empty());
   CHECK(at.frames.empty());
-  const auto first = at.meet(peer(2), 13);
+  const auto first = at.join(peer(2), 13);
   at.says(first.first, frame_kind::events, words(2));
   CHECK(at.is_closed(first.first));
-  const auto second = at.meet(peer(2), 14);
+  const auto second = at.join(peer(2), 14);
   at.says(second.second, one_switchboard::resume());
   CHECK(at.is_closed(second.second));
-  const auto third = at.meet(peer(2), 15);
+  const auto third = at.join(peer(2), 15);
   at.says(third.first, good_hello(15)); // a hello again
   CHECK(at.is_closed(third.first));
   CHECK(at.lost == std::vector<std::uint64_t>{13, 14, 15});
@@ -204,7 +273,7 @@ TEST_CASE("G62: a connection carries what belongs on it, and that when its sessi
 
 TEST_CASE("G62: a second bulk connection, or one of another node, is refused; the first goes on") {
   one_switchboard at;
-  const auto [control, bulk] = at.meet(peer(2), 11);
+  const auto [control, bulk] = at.join(peer(2), 11);
   for (const auto& who : {peer(2), peer(3), peer(2, 2)}) {
     const auto more = at.accept();
     at.says(more, one_switchboard::hello_of(who, 11, true));
@@ -248,9 +317,7 @@ TEST_CASE("G63: a member's id is not another one's to claim, nor is this node's 
   const auto control = certified("peer2", good_hello());
   certified("peer2", good_hello(11, true));
   at.says(control, one_switchboard::resume());
-  at.says(
-      control, frame_kind::membership,
-      one_member::frame(peer(2), msg::join{"school", 1, 0}, {about(peer(2), member_state::alive)}));
+  at.asks_in(control, peer(2));
   REQUIRE(at.core.is_connected(peer(2).node));
   auto claim = good_hello(12); // a later start of peer2, says peer3
   claim.boot_epoch = 9;
@@ -297,8 +364,8 @@ TEST_CASE("G64: a node of the same name with a fresh id takes the place of the o
 
 TEST_CASE("G64: a peer that lost a session and comes again has it, at once") {
   one_switchboard at;
-  const auto first = at.meet(peer(2), 11);
-  const auto second = at.meet(peer(2), 12);
+  const auto first = at.join(peer(2), 11);
+  const auto second = at.join(peer(2), 12);
   CHECK(at.is_closed(first.first));
   CHECK(at.lost == std::vector<std::uint64_t>{11});
   CHECK(at.core.is_connected(peer(2).node));

@@ -90,11 +90,14 @@ public:
     says(control, resume());
     return {control, bulk};
   }
-  /// As above, and it becomes a member.
+  void asks_in(connection_id control, const peer_identity& who) {
+    says(control, frame_kind::membership,
+         one_member::frame(who, msg::join{who.cluster, 1, 0}, {about(who, member_state::alive)}));
+  }
+  /// As above, and it becomes a member: the session is up.
   std::pair<connection_id, connection_id> join(const peer_identity& who, std::uint64_t session) {
     const auto both = meet(who, session);
-    says(both.first, frame_kind::membership,
-         one_member::frame(who, msg::join{who.cluster, 1, 0}, {about(who, member_state::alive)}));
+    asks_in(both.first, who);
     return both;
   }
 
