@@ -78,6 +78,10 @@ bool destination::admit(const envelope& event, effect_list& out) {
   case overload_policy::strict:
     break;
   }
+  if (away_) { // of a group's key that does not move: no gate is closed for the dead
+    lose(event, drop_reason::shed_stalled, out);
+    return false;
+  }
   if (event.level() != delivery_level::best_effort)
     return true; // admitted before the gate was seen closed; the inbox bounds how many those are
   drop(event, drop_reason::best_effort_full, out);

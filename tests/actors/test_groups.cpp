@@ -104,6 +104,7 @@ public:
     std::uint64_t control = 0;
     std::uint64_t interest = 0;
     std::map<std::uint32_t, numbers> got; ///< by its subscription, in order of `dseq` from 1
+    std::uint64_t missed = 0;             ///< events that it was told it was not given
     std::size_t copies = 0;
   };
   far& peer(const std::string& name) {
@@ -114,9 +115,9 @@ public:
     }
     return at->second;
   }
-  void connect(const std::string& name) {
+  void connect(const std::string& name, const link_resume& what = {}) {
     core.on_session(peers.at(name).id, now, asked);
-    core.on_control(peers.at(name).id, link_resume{}, now, asked);
+    core.on_control(peers.at(name).id, link_control(what), now, asked);
     carry_out();
   }
   void restart(const std::string& name) {
@@ -130,6 +131,16 @@ public:
   }
   void lose_session(const std::string& name) {
     core.on_session_lost(peers.at(name).id, now, asked);
+    carry_out();
+  }
+  /// Its node is believed dead.
+  void dies(const std::string& name) {
+    lose_session(name);
+    core.on_peer_dead(peers.at(name).id, now, asked);
+    carry_out();
+  }
+  void wait(duration how_long) {
+    core.on_wake(now += how_long, asked);
     carry_out();
   }
   void announce(const std::string& at, std::vector<announced_subscription> added,
@@ -197,12 +208,14 @@ private:
                })->second;
     for (const auto& run : frame->runs) {
       to.copies += run.events.size();
-      for (const auto& target : run.targets)
+      for (const auto& target : run.targets) {
+        to.missed += target.missed;
         for (auto i = run.events.begin; i < run.events.end; ++i) {
           auto& line = to.got[target.remote];
           REQUIRE(target.dseq + (i - run.events.begin) == line.size() + 1);
           line.push_back(number_of(*run.events.events->entries[i].event));
         }
+      }
     }
     core.on_written(what.peer, now, asked);
   }
@@ -535,6 +548,44 @@ TEST_CASE("G27: a member that takes long to end is owed no more than its backlog
   at.gone("a");
   CHECK(at.work("b") == numbers{1, 2, 3, 4});
   CHECK(at.settled.size() == 7);
+  at.check();
+}
+
+TEST_CASE("G12, G27: a key whose events are on their way at a member believed dead waits there, in "
+          "its backlog and no further") {
+  rig at;
+  auto options = of_group();
+  options.backlog_events = 4;
+  options.overload = GENERATE(overload_policy::wait, overload_policy::strict);
+  auto first = rig::member(1, "a");
+  first.overload = backlog_of(options);
+  at.announce("far", {first});
+  at.publish_of("x", 2);
+  REQUIRE(at.subscribe("b", options));
+  at.dies("far");
+  at.publish_of("x", 5);
+  at.publish_of("y"); // of which nothing is on its way
+  CHECK(at.work("b") == numbers{8});
+  CHECK(at.dropped("a@far", drop_reason::shed_stalled) == 3);
+  CHECK(at.core.owed() == 4);
+  SECTION("it comes back") {
+    at.connect("far", {1, {{1, 3}}, 0, 0});
+    const auto& got = at.peers.at("far").got[1];
+    CHECK(got == numbers{1, 2, 3, 4});
+    at.conclude("far", 1, 1, 4);
+    while (got.size() == 4) {
+      at.publish_of("k" + std::to_string(at.last_number));
+      at.work("b");
+    }
+    CHECK(at.peers.at("far").missed == 3); // it is told so
+    at.conclude("far", 1, 5, 1);
+  }
+  SECTION("it does not") {
+    at.wait(61s);
+    CHECK(at.work("b") == numbers{1, 2, 3, 4});
+  }
+  CHECK(at.core.owed() == 0);
+  CHECK(at.settled.size() == at.last_number);
   at.check();
 }
 
