@@ -154,6 +154,7 @@ private:
   void on_refusal(connection_id which, const refusal_message& what, time_point now, effects& out);
   std::optional<refusal_message> judge(const connection& from, const hello_message& what) const;
   std::optional<refusal_message> judge_claim(const hello_message& what) const;
+  bool is_number_of_another(const hello_message& what) const;
   bool met_itself(connection_id which, const hello_message& what, time_point now, effects& out);
   bool survives(const peer& old, const peer_identity& who, bool new_dialed, time_point now) const;
   void adopt(connection_id which, hello_message&& what, const peer_identity& who, time_point now,

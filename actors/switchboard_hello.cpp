@@ -114,9 +114,19 @@ std::optional<refusal_message> switchboard::judge(const connection& from,
                                    quote(their_value) + " there: it must be the same"};
   if (what.session == 0)
     return refusal_message{refusal_reason::other, "a session needs a number other than 0"};
+  if (!what.bulk && is_number_of_another(what))
+    return refusal_message{refusal_reason::other, "the session's number is another session's"};
   if (from.dialed && (what.session != from.session || what.bulk != from.bulk))
     return refusal_message{refusal_reason::other, "the answer is to another hello"};
   return std::nullopt;
+}
+
+/// Frames and orders of a session are told apart by its number alone.
+bool switchboard::is_number_of_another(const hello_message& what) const {
+  return std::any_of(peers_.begin(), peers_.end(), [&](const auto& one) {
+    return one.first != what.node && one.second.session &&
+           one.second.session->number == what.session;
+  });
 }
 
 /// Certificates speak of names. An id belongs to the name under which it was met first, so that no

@@ -285,6 +285,26 @@ TEST_CASE("G62: a second bulk connection, or one of another node, is refused; th
   CHECK_FALSE(at.is_closed(control));
 }
 
+TEST_CASE("G62: the number of one node's session is not another one's to use, whoever dials") {
+  one_switchboard at;
+  at.join(peer(2), 11);
+  const auto which = at.accept();
+  at.says(which, one_switchboard::hello_of(peer(3), 11, false));
+  CHECK(at.is_closed(which));
+  CHECK(at.refusal_to(which).reason == refusal_reason::other);
+  CHECK(has(at.refusal_to(which).text, "number"));
+  at.seek("elsewhere:1");
+  const auto dialed = at.connected(); // peer 3 tells peer 2 the number that it is about to answer
+  const auto number = at.hello_to(dialed).session;
+  at.join(peer(2), number);
+  at.says(dialed, one_switchboard::hello_of(peer(3), number, false));
+  CHECK(at.is_closed(dialed));
+  CHECK(at.core.is_connected(peer(2).node));
+  CHECK(at.lost == std::vector<std::uint64_t>{11});
+  at.join(peer(3), 12);
+  CHECK(at.core.is_connected(peer(3).node));
+}
+
 TEST_CASE("G63: a node has the name that its certificate says, on both of its connections") {
   one_switchboard at({.secure = true});
   const auto secured = [&](const std::string& name, const hello_message& what) {
