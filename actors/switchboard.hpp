@@ -36,6 +36,7 @@ public:
   using effects = std::vector<switchboard_effect>;
   static constexpr std::uint16_t version_major = 1;
   static constexpr std::uint16_t version_minor = 0;
+  static constexpr std::uint64_t features = 0; ///< none yet
 
   struct settings {
     /// What must agree between members, in the hello.

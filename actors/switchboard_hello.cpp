@@ -42,6 +42,7 @@ hello_message hello_of(const peer_identity& who, std::uint64_t session, bool bul
   hello_message what;
   what.version_major = switchboard::version_major;
   what.version_minor = switchboard::version_minor;
+  what.features = switchboard::features;
   what.cluster = who.cluster;
   what.node = who.node;
   what.boot_epoch = who.boot_epoch;
@@ -221,8 +222,12 @@ void switchboard::adopt(connection_id which, hello_message&& what, const peer_id
   owner.ticket = 0;
   owner.address = who.address;
   owner.session_dialed = one.dialed;
-  owner.session = peer_session{
-      who, what.session, which, 0, std::min(what.version_minor, version_minor), what.features};
+  owner.session = peer_session{who,
+                               what.session,
+                               which,
+                               0,
+                               std::min(what.version_minor, version_minor),
+                               what.features & features};
   if (!one.dialed)
     greet(which, one, out);
   for (auto& bytes : std::exchange(owner.waiting, {}))

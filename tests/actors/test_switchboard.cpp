@@ -305,6 +305,21 @@ TEST_CASE("G62: the number of one node's session is not another one's to use, wh
   CHECK(at.core.is_connected(peer(3).node));
 }
 
+TEST_CASE("G60: a session has the features that both sides have") {
+  one_switchboard at;
+  const auto control = at.accept();
+  auto hello = good_hello();
+  hello.features = ~std::uint64_t(0);
+  at.says(control, hello);
+  const auto own = at.hello_to(control).features;
+  const auto bulk = at.accept();
+  at.says(bulk, good_hello(11, true));
+  at.says(control, one_switchboard::resume());
+  at.asks_in(control, peer(2));
+  REQUIRE(at.up.size() == 1);
+  CHECK(at.up[0].features == own);
+}
+
 TEST_CASE("G63: a node has the name that its certificate says, on both of its connections") {
   one_switchboard at({.secure = true});
   const auto secured = [&](const std::string& name, const hello_message& what) {
