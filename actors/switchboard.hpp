@@ -41,7 +41,7 @@ public:
   struct settings {
     /// What must agree between members, in the hello.
     std::vector<std::pair<std::string, std::string>> agreed{};
-    std::uint32_t max_event_bytes = default_max_envelope_bytes;
+    std::uint32_t max_event_bytes = 1u << 20; ///< taken, and sent: who takes less is refused
     duration greet_within = std::chrono::seconds(5);
     /// Accepted connections that have not said who they are, in all and from one address.
     std::size_t strangers = 256;

@@ -113,6 +113,11 @@ std::optional<refusal_message> switchboard::judge(const connection& from,
         return refusal_message{refusal_reason::settings,
                                "the setting `" + name + "` is " + quote(value) + " here and " +
                                    quote(their_value) + " there: it must be the same"};
+  if (what.max_event_bytes < how_.max_event_bytes)
+    return refusal_message{refusal_reason::settings,
+                           "`max_event_bytes` is " + std::to_string(how_.max_event_bytes) +
+                               " here, and " + std::to_string(what.max_event_bytes) +
+                               " there: it must not be less"};
   if (what.session == 0)
     return refusal_message{refusal_reason::other, "a session needs a number other than 0"};
   if (!what.bulk && is_number_of_another(what))

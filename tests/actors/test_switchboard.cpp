@@ -206,6 +206,11 @@ TEST_CASE("G62: a hello that does not fit is refused, and the refusal says why")
   CHECK(refused(other).reason == refusal_reason::settings);
   for (const auto* part : {"profile", "lan", "wan"})
     CHECK(has(refused(other).text, part));
+  other = good_hello();
+  other.max_event_bytes = (1u << 20) - 1; // it would cut this node for what this node may send
+  CHECK(refused(other).reason == refusal_reason::settings);
+  for (const auto* part : {"max_event_bytes", "1048576", "1048575"})
+    CHECK(has(refused(other).text, part));
   CHECK(has(refused(good_hello(0)).text, "number"));
   CHECK(has(refused(good_hello(11, true)).text, "no such session"));
   other = good_hello();
