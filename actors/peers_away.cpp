@@ -1,7 +1,7 @@
 // Peers that are believed dead: what becomes of what they are owed.
 //
 //     here --away--> away --session, new start--> here
-//                      +--time runs out, left--> given up: dead letters, and no peer any more
+//                      +--time runs out--> given up: dead letters, and no peer any more
 
 #include "actors/peers.hpp"
 #include <algorithm>

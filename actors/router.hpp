@@ -83,12 +83,11 @@ public:
   /// A peer is owed more than its wire has taken.
   bool waits_for_wire() const { return peers_.waits_for_wire(); }
   bool has_peer(std::uint32_t peer) const { return peers_.knows(peer); }
-  /// It is believed dead: owed nothing new, and given up after `unreachable_after` unless a session
-  /// or a new start says otherwise. What it was owed is then a dead letter here, cause
-  /// "unreachable"; `best_effort` events are dropped; `effects::peer_gone` says that it is over.
+  /// It is believed dead, or has left (and may be starting again): owed nothing new, and given up
+  /// after `unreachable_after` unless a session or a new start says otherwise. What it was owed is
+  /// then a dead letter here, cause "unreachable"; `best_effort` events are dropped;
+  /// `effects::peer_gone` says that it is over.
   void on_peer_dead(std::uint32_t peer, time_point now, effect_list& out);
-  /// It has left: the same, at once.
-  void on_peer_left(std::uint32_t peer, time_point now, effect_list& out);
   void remove_peer(std::uint32_t peer, drop_reason why, time_point now, effect_list& out);
   void on_session(std::uint32_t peer, time_point now, effect_list& out);
   void on_session_lost(std::uint32_t peer, time_point now, effect_list& out);

@@ -25,11 +25,6 @@ void router::on_peer_dead(std::uint32_t peer, time_point now, effect_list& out) 
   finish_turn(now, out);
 }
 
-void router::on_peer_left(std::uint32_t peer, time_point now, effect_list& out) {
-  give_up_peer(peer, "has left the cluster", now, out);
-  finish_turn(now, out);
-}
-
 void router::give_up_peer(std::uint32_t peer, std::string_view why, time_point now,
                           effect_list& out) {
   if (!peers_.knows(peer))

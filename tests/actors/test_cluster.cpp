@@ -380,16 +380,6 @@ TEST_CASE("G40: what a node was owed that stays dead is in the dead letters of t
   CHECK(book.of_subscription("reader@n1").dead == pending);
 }
 
-TEST_CASE("G40: what a node was owed that has left is dead-lettered at once") {
-  sim_cluster cluster(two_nodes());
-  publish_to_one_that_dies(cluster);
-  const auto pending = cluster.core(0).owed();
-  cluster.believe_left(0, 1);
-  CHECK(cluster.core(0).owed() == 0);
-  CHECK(cluster.letters(0).size() == pending);
-  CHECK(cluster.core(0).ledger_snapshot().balances());
-}
-
 TEST_CASE("G40: a node that was given up, and had given up nobody, is met anew") {
   sim_cluster cluster(two_nodes());
   cluster.subscribe(1, "reader", "lesson.published.>", patient());

@@ -37,7 +37,8 @@ TEST_CASE("G43: a receipt names the subscriptions that ended the event, here and
   CHECK(tracked->status().owed == 2);
   CHECK(tracked->status().by.empty());
   at.command("leave", "", now, [&](router& core, effect_list& out) {
-    core.on_peer_left(0, now, out);
+    core.on_peer_dead(0, now, out);
+    core.on_wake(now + std::chrono::seconds(61), out);
     return core.unsubscribe(0, now, out).has_value();
   });
   const auto status = tracked->status();

@@ -110,12 +110,6 @@ public:
       one.core->on_peer_dead(one.peers.at(other), now_, one.asked);
     carry_out(at);
   }
-  void believe_left(std::size_t at, std::size_t other) {
-    auto& one = *nodes_[at];
-    if (one.core && one.peers.contains(other))
-      one.core->on_peer_left(one.peers.at(other), now_, one.asked);
-    carry_out(at);
-  }
   expected<void> redrive(std::size_t at, const dead_letter& letter) {
     auto& one = *nodes_[at];
     auto good = one.core->redrive(letter, now_, one.asked);
