@@ -44,7 +44,7 @@ void inbox::commit(std::vector<envelope_ptr>&& events) {
 
 expected<void> inbox::verdict(const envelope& event) const {
   if (closed_)
-    return fail(errc::stopping, "the node is stopping: nothing was accepted");
+    return tl::unexpected<error>(*closed_);
   if (!has_space())
     return fail(errc::back_pressure, "the router's inbox is full: publish slower, or again later");
   if (const auto* who = held_by(event))
@@ -156,9 +156,10 @@ void inbox::open_gate(std::uint32_t subscription) {
   room_.notify_all();
 }
 
-void inbox::close() {
+void inbox::close(error why) {
   std::lock_guard guard(mutex_);
-  closed_ = true;
+  if (!closed_)
+    closed_ = std::move(why);
   room_.notify_all();
 }
 

@@ -18,6 +18,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -42,7 +43,7 @@ public:
 
   // -- publishers ---------------------------------------------------------------------
   /// Leaves an event, waiting up to `patience` for room. Errors: `back_pressure`, naming who holds
-  /// it up; `stopping`.
+  /// it up; what it was closed for.
   expected<void> admit(envelope_ptr event, duration patience);
   /// Could it be left now? Never waits.
   expected<void> has_room(const envelope& event);
@@ -91,7 +92,7 @@ public:
   void close_gate(std::uint32_t subscription, std::string_view name, const topic_filter& filter);
   void open_gate(std::uint32_t subscription);
   /// From now on nothing is admitted; waiting publishers are sent home. Commits still enter.
-  void close();
+  void close(error why = {errc::stopping, "the node is stopping: nothing was accepted"});
 
 private:
   struct gate {
@@ -122,7 +123,7 @@ private:
   std::vector<peer_input> peers_;
   std::vector<gate> gates_;
   bool idle_ = true;
-  bool closed_ = false;
+  std::optional<error> closed_; ///< for what
   std::atomic<bool> waits_for_wire_{false};
 };
 

@@ -111,6 +111,7 @@ struct changed {
 struct self_changed {
   self_state now;
   std::string text;
+  std::uint64_t later_epoch = 0; ///< `fenced`: of that start
 };
 /// Another process claims to be this node, or has its name. An operator has to choose.
 struct conflict {

@@ -54,13 +54,16 @@ hello_verdict membership::on_hello(const peer_identity& peer, std::string_view d
   return verdict;
 }
 
-hello_verdict membership::meet_own_id(const peer_identity& peer, effects& out) {
+hello_verdict membership::meet_own_id(const peer_identity& peer, time_point now, effects& out) {
   if (peer.boot_epoch > self_.boot_epoch) {
-    become(self_state::fenced, peer.address, out);
+    table_.set_key(0, self_.boot_epoch, table_[0].inc, member_state::left, now);
+    state_ = self_state::fenced;
+    out.emplace_back(effect::self_changed{state_, peer.address, peer.boot_epoch});
     return hello_verdict::over;
   }
   if (peer.boot_epoch < self_.boot_epoch) {
     ++counts_.fenced;
+    hint(peer.node, peer.boot_epoch, peer.address, now, out); // this node's hello is its proof
     return hello_verdict::fenced;
   }
   if (peer.instance == self_.instance)
@@ -73,7 +76,7 @@ hello_verdict membership::meet_own_id(const peer_identity& peer, effects& out) {
 
 hello_verdict membership::meet(const peer_identity& peer, time_point now, effects& out) {
   if (peer.node == self_.node)
-    return meet_own_id(peer, out);
+    return meet_own_id(peer, now, out);
   if (peer.name == self_.name) {
     out.emplace_back(effect::conflict{peer, "another node has this node's name " +
                                                 quote(self_.name) + ": give one another"});

@@ -47,7 +47,10 @@ void switchboard::follow(edupulse::membership::effects&& asked, time_point now, 
       follow_change(*news, now, out);
       out.emplace_back(std::move(*news));
     } else if (auto* self = std::get_if<from::self_changed>(&one)) {
+      const bool fenced = self->now == self_state::fenced;
       out.emplace_back(std::move(*self));
+      if (fenced)
+        close_all("a later start of this node was met", now, out);
     } else if (auto* other = std::get_if<from::conflict>(&one)) {
       out.emplace_back(asks::notice{true, std::move(other->text)});
     } else if (auto* no = std::get_if<from::refused>(&one)) {

@@ -246,7 +246,7 @@ void cluster::leave() {
   };
   ask(told, false);
   std::unique_lock guard(mutex_);
-  changed_.wait_for(guard, std::chrono::seconds(3), [&] { return left_ || stopped_; });
+  changed_.wait_for(guard, std::chrono::seconds(3), [&] { return over_ || stopped_; });
 }
 
 void cluster::stop() {
@@ -291,9 +291,24 @@ void cluster::self_changed(const membership_effects::self_changed& what) {
   around_->say(trouble ? log_level::error : log_level::info,
                "this node is " + std::string(to_string(what.now)) +
                    (what.text.empty() ? "" : ": " + what.text));
+  if (trouble)
+    fenced(what);
   std::lock_guard guard(mutex_);
-  left_ = what.now == self_state::left;
+  over_ = what.now >= self_state::left;
   changed_.notify_all();
+}
+
+/// This node's id runs elsewhere. Whoever publishes here learns it, and so do those who watch.
+void cluster::fenced(const membership_effects::self_changed& what) {
+  auto text = "this node was started again, as epoch " + std::to_string(what.later_epoch) + " at " +
+              quote(what.text);
+  around_->changed(
+      {member_event::replaced,
+       {self_.node, self_.name, self_.address, self_.boot_epoch, 0, member_state::left, {}},
+       self_.node,
+       text});
+  around_->mail->close({errc::fenced, text + ": this start is over, and nothing was accepted. Stop "
+                                             "it, and give each node a data directory of its own"});
 }
 
 } // namespace edupulse

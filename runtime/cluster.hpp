@@ -65,6 +65,7 @@ public:
 
 private:
   cluster() = default;
+  void fenced(const membership_effects::self_changed& what);
   template <class F, class T> T ask(F f, T otherwise);
 
   cluster_options how_;
@@ -79,7 +80,7 @@ private:
 
   std::mutex mutex_; ///< guards what follows
   std::condition_variable changed_;
-  bool left_ = false;
+  bool over_ = false;   ///< it has left, or is fenced
   rate_limit says_{20}; ///< strangers can cause lines
   std::uint64_t unsaid_ = 0;
   bool stopped_ = false;

@@ -38,6 +38,8 @@ std::string_view to_string(errc code) noexcept {
     return "protocol";
   case errc::refused:
     return "refused";
+  case errc::fenced:
+    return "fenced";
   }
   return "unknown";
 }

@@ -46,6 +46,8 @@ enum class errc : std::uint8_t {
   protocol,
   /// Not allowed from where it was called, or not allowed at all.
   refused,
+  /// This node's id was started again elsewhere, and this start is over: nothing was accepted.
+  fenced,
 };
 
 /// The name as written above; static storage.

@@ -325,6 +325,39 @@ TEST_CASE("G60: a session has the features that both sides have") {
   CHECK(at.up[0].features == own);
 }
 
+TEST_CASE("G82: a node that is met by an earlier start of itself goes to tell it") {
+  one_switchboard at;
+  auto earlier = one_member::self_identity();
+  --earlier.boot_epoch;
+  earlier.address = "earlier:1";
+  for (std::uint64_t session = 11; session < 14; ++session) {
+    const auto which = at.accept();
+    at.says(which, one_switchboard::hello_of(earlier, session, false));
+    CHECK(at.refusal_to(which).reason == refusal_reason::fenced);
+  }
+  REQUIRE(at.dials.size() == 1); // however often it comes
+  CHECK(at.dials[0].address == "earlier:1");
+  CHECK(at.hello_to(at.connected()).boot_epoch == one_member::self_identity().boot_epoch);
+}
+
+TEST_CASE("G82: a node that meets a later start of itself ends its sessions and seeks no others") {
+  one_switchboard at;
+  const auto other = at.join(peer(2), 11);
+  auto later = one_member::self_identity();
+  ++later.boot_epoch;
+  later.address = "later:1";
+  const auto which = at.accept();
+  at.says(which, one_switchboard::hello_of(later, 12, false));
+  CHECK(at.refusal_to(which).reason == refusal_reason::stopping);
+  CHECK(at.core.members().state() == self_state::fenced);
+  CHECK(at.core.members().members().front().state == member_state::left);
+  CHECK(at.is_closed(other.first));
+  CHECK(at.lost == std::vector<std::uint64_t>{11});
+  at.wait(60s);
+  CHECK(at.dials.empty());
+  CHECK(at.core.connections() == 0);
+}
+
 TEST_CASE("G63: a node has the name that its certificate says, on both of its connections") {
   one_switchboard at({.secure = true});
   const auto secured = [&](const std::string& name, const hello_message& what) {

@@ -5,6 +5,7 @@
 #include "tests/support/certificates.hpp"
 #include "tests/support/events.hpp"
 #include "tests/support/eventually.hpp"
+#include "tests/support/scratch_dir.hpp"
 #include <algorithm>
 #include <atomic>
 #include <ctime>
@@ -114,6 +115,48 @@ TEST_CASE("G80: who comes and goes is published on the local bus, and nowhere el
   auto refused = a.publish<MemberChanged>([](auto) {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == errc::bad_topic);
+}
+
+TEST_CASE("G82: a node whose id was started again elsewhere publishes nothing more, and says so") {
+  std::mutex guard;
+  std::vector<std::string> seen;
+  scratch_dir home;
+  scratch_dir copy;
+  auto how = options_of("a");
+  how.data_dir = home.path();
+  auto a = node::start(how).value();
+  REQUIRE(a.subscribe<MemberChanged>("watch", [&](auto member, const event_info& info) {
+    std::lock_guard lock(guard);
+    if (member.getName() != "a")
+      return;
+    seen.push_back(std::string(info.topic()) + " " + member.getNodeId().cStr() + " " +
+                   member.getText().cStr());
+  }));
+  REQUIRE(a.publish<LessonPublished>([](auto) {}));
+  std::filesystem::copy_file(home / "node-identity", copy / "node-identity");
+  const auto b = node::start(options_of("b", {a.address()})).value();
+  eventually([&] { return alive(a) == 2 && alive(b) == 2; });
+  const bool through_another = GENERATE(false, true);
+  how = options_of("a", {through_another ? b.address() : a.address()});
+  how.data_dir = copy.path();
+  const auto later = node::start(how).value();
+  REQUIRE(later.id() == a.id());
+  expected<receipt> given;
+  eventually([&] { return !(given = a.publish<LessonPublished>([](auto) {})); });
+  CHECK(to_string(given.error().code) == "fenced");
+  for (const auto& part : {std::string("epoch 2"), later.address()})
+    CHECK(given.error().text.find(part) != std::string::npos);
+  CHECK(a.members().front().self);
+  CHECK(a.members().front().state == member_state::left);
+  eventually([&] {
+    std::lock_guard lock(guard);
+    return !seen.empty();
+  });
+  CHECK(seen.front().find("$cluster.member.replaced " + to_string(a.id())) == 0);
+  CHECK(seen.front().find("epoch 2") != std::string::npos);
+  auto stopped = std::async(std::launch::async, [&] { return a.stop(); });
+  CHECK(stopped.wait_for(2500ms) == std::future_status::ready); // it says goodbye to nobody
+  CHECK(stopped.get().drained);
 }
 
 TEST_CASE(

@@ -18,9 +18,9 @@ namespace edupulse {
 struct member {
   std::string name;
   node_id id;
-  std::uint64_t epoch = 0; ///< counts the starts of `id`
-  std::string address;     ///< where it can be dialled
-  member_state state = member_state::alive;
+  std::uint64_t epoch = 0;                  ///< counts the starts of `id`
+  std::string address;                      ///< where it can be dialled
+  member_state state = member_state::alive; ///< of itself: `left` also when it is fenced
   bool self = false;
   bool connected = false; ///< there is a session with it now
 };

@@ -69,7 +69,7 @@ public:
 
   // -- publishing -------------------------------------------------------------------
   /// `fill` gets a `T::Builder` and fills it in place. Returns when the event is admitted. Errors:
-  /// `back_pressure` naming who holds it up, `too_large`, `stopping`, `invalid_option`,
+  /// `back_pressure` naming who holds it up, `too_large`, `stopping`, `fenced`, `invalid_option`,
   /// `bad_topic`. No subscriber is not an error: it is a state of the receipt.
   template <class T, class Fill>
   expected<receipt> publish(Fill&& fill, const publish_options& options = {}) {
