@@ -180,10 +180,10 @@ TEST_CASE("codec: texts outside the message, of other elements, or without an en
     INFO(slot);
     CHECK_FALSE(decode(good.with(slot, list_pointer(1 << 20, byte_element, 17)).bytes()));
     CHECK_FALSE(decode(good.with(slot, list_pointer(-(1 << 20), byte_element, 17)).bytes()));
-    CHECK_FALSE(decode(good.with(slot, list_pointer(0, byte_element, most)).bytes()));
+    CHECK_FALSE(decode(good.with(slot, list_pointer(0, byte_element, most_elements)).bytes()));
     CHECK_FALSE(decode(good.with(slot, list_pointer(0, pointer_element, 2)).bytes()));
     CHECK_FALSE(decode(good.with(slot, list_pointer(0, composite, 1)).bytes()));
-    CHECK_FALSE(decode(good.with(slot, list_pointer(0, void_element, most)).bytes()));
+    CHECK_FALSE(decode(good.with(slot, list_pointer(0, void_element, most_elements)).bytes()));
     CHECK_FALSE(decode(good.with(slot, list_pointer(0, byte_element, 0)).bytes()));
   }
   check_refused(good.with_list(key_pointer, byte_element, 8, {0x6161616161616161}),
@@ -252,8 +252,8 @@ TEST_CASE("codec: an envelope has an id and a schema") {
 TEST_CASE("codec: metadata without end is refused at once") {
   const message good(sample_lesson());
   // Half a billion elements of no size: nothing on the wire, an age to walk through.
-  CHECK_FALSE(decode(good.with_list(meta_pointer, void_element, most, {}).bytes()));
-  CHECK_FALSE(decode(good.with_list(meta_pointer, composite, 0, {most << 2}).bytes()));
+  CHECK_FALSE(decode(good.with_list(meta_pointer, void_element, most_elements, {}).bytes()));
+  CHECK_FALSE(decode(good.with_list(meta_pointer, composite, 0, {most_elements << 2}).bytes()));
   CHECK_FALSE(decode(good.with_list(meta_pointer, composite, 0, {65ULL << 2}).bytes()));
   // More entries than the list has words for.
   CHECK_FALSE(

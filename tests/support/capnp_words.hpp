@@ -19,7 +19,7 @@ inline constexpr std::uint64_t void_element = 0;
 inline constexpr std::uint64_t byte_element = 2;
 inline constexpr std::uint64_t pointer_element = 6;
 inline constexpr std::uint64_t composite = 7;
-inline constexpr std::uint64_t most = (std::uint64_t{1} << 29) - 1;
+inline constexpr std::uint64_t most_elements = (std::uint64_t{1} << 29) - 1;
 inline constexpr std::uint64_t far_pointer = 2 | std::uint64_t{1} << 3;
 inline constexpr std::uint64_t double_far_pointer = far_pointer | 4;
 inline constexpr std::uint64_t capability = 3;
@@ -33,9 +33,9 @@ inline const std::vector<std::uint64_t> pointers_to_nothing{
     capability,
     struct_pointer(-1, 0, 1), // to itself
     struct_pointer(0, 0xffff, 0xffff),
-    list_pointer(0, void_element, most), // no bytes on the wire, an age to walk through
-    list_pointer(0, byte_element, most),
-    list_pointer(0, composite, most),
+    list_pointer(0, void_element, most_elements), // no bytes on the wire, an age to walk through
+    list_pointer(0, byte_element, most_elements),
+    list_pointer(0, composite, most_elements),
     list_pointer(1 << 20, byte_element, 9),
     list_pointer(-(1 << 20), byte_element, 9),
     list_pointer(-1, composite, 0), // whose first word is the pointer itself
