@@ -45,8 +45,8 @@ struct cluster_options {
   network_profile profile = network_profile::lan;
   /// What a member that is dead or has left was owed is kept for so long, should it return; then it
   /// goes to other members of its group, or into the dead letters as `unreachable`. Too short: a
-  /// restart makes dead letters. Too long: more memory, and a group's events wait for their member. At
-  /// most 24 hours.
+  /// restart makes dead letters. Too long: more memory, and a group's events wait for their member.
+  /// At most 24 hours.
   duration unreachable_after = std::chrono::seconds(60);
 };
 
