@@ -302,11 +302,13 @@ void cluster::self_changed(const membership_effects::self_changed& what) {
 void cluster::fenced(const membership_effects::self_changed& what) {
   auto text = "this node was started again, as epoch " + std::to_string(what.later_epoch) + " at " +
               quote(what.text);
-  around_->changed(
-      {member_event::replaced,
-       {self_.node, self_.name, self_.address, self_.boot_epoch, 0, member_state::left, {}},
-       self_.node,
-       text});
+  member_status self; // field by field: the release build warns of a list
+  self.node = self_.node;
+  self.name = self_.name;
+  self.address = self_.address;
+  self.boot_epoch = self_.boot_epoch;
+  self.state = member_state::left;
+  around_->changed({member_event::replaced, std::move(self), self_.node, text});
   around_->mail->close({errc::fenced, text + ": this start is over, and nothing was accepted. Stop "
                                              "it, and give each node a data directory of its own"});
 }
