@@ -269,8 +269,9 @@ void wire_state::send_out() {
     if (to == nullptr)
       continue;
     to->touched = false;
-    const bool is_first = self->wr_buf(handle).size() == to->pending(); // CAF has nothing before it
-    const auto sent = is_first ? send_now(*to) : 0;
+    const auto size = self->wr_buf(handle).size();
+    const bool is_first = size == to->pending(); // CAF has nothing before it
+    const auto sent = is_first && size <= at_once_max ? send_now(*to) : 0;
     if (!self->wr_buf(handle).empty())
       self->flush(handle);
     has_written(*to, sent);

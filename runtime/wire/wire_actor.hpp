@@ -61,7 +61,9 @@ struct read_on {
 struct wire_state {
   static inline const char* name = "edupulse.wire";
   static constexpr std::size_t read_at_least = 4u << 10;
-  static constexpr std::size_t read_at_most = 64u << 10;
+  static constexpr std::size_t read_at_most = 256u << 10;
+  /// More is left to CAF whole: what the kernel does not take of it would have to be moved.
+  static constexpr std::size_t at_once_max = 512u << 10;
   static constexpr duration tell_arriving_every = std::chrono::seconds(1);
   static constexpr std::size_t rest_max = 8u << 20;
   static constexpr std::size_t intake_max = 8u << 20;
