@@ -1,4 +1,4 @@
-// The path of an event, stop 3 of 4. Before: actors/router.cpp. Next: actors/runner.cpp.
+// The path of an event, stop 4 of 5. Before: actors/router.cpp. Next: actors/runner.cpp.
 //
 // Intake, control and the answers to "how are you": see delivery.hpp for the picture,
 // delivery_dispatch.cpp for handing out, delivery_results.cpp for what became of it.

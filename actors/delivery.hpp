@@ -1,5 +1,5 @@
 #pragma once
-// The path of an event, stop 3 of 4. Before: actors/router.cpp. Next: actors/runner.cpp.
+// The path of an event, stop 4 of 5. Before: actors/router.cpp. Next: actors/runner.cpp.
 //
 // A delivery is what one subscription is owed: which events wait, which are with a handler actor,
 // which are being tried again, and when to give up. It hands out batches and reads off what became

@@ -1,3 +1,6 @@
+// The path of an event, stop 3 of 5, to a subscription on another node. Before: actors/router.cpp.
+// Next: actors/delivery.cpp over there.
+
 #include "actors/outbox.hpp"
 #include <algorithm>
 #include <cassert>

@@ -1,4 +1,5 @@
-// The path of an event, stop 2 of 4. Before: runtime/node.cpp. Next: actors/delivery.cpp.
+// The path of an event, stop 2 of 5. Before: runtime/node.cpp. Next: actors/delivery.cpp,
+// and actors/outbox.cpp for subscriptions on other nodes.
 
 #include "actors/router.hpp"
 #include "schemas/hash.hpp"

@@ -1,5 +1,6 @@
 #pragma once
-// The path of an event, stop 2 of 4. Before: runtime/node.cpp. Next: actors/delivery.cpp.
+// The path of an event, stop 2 of 5. Before: runtime/node.cpp. Next: actors/delivery.cpp,
+// and actors/outbox.cpp for subscriptions on other nodes.
 //
 // The router decides who gets an event, and what happens to handlers that end. It owns the
 // subscriptions, one delivery for each, the supervision of their handlers and the ledger. It is a

@@ -1,4 +1,4 @@
-// The path of an event, stop 4 of 4. Before: actors/delivery.cpp. Next: actors/handler.hpp.
+// The path of an event, stop 5 of 5. Before: actors/delivery.cpp. Next: actors/handler.hpp.
 
 #include "actors/runner.hpp"
 #include "schemas/codec.hpp"

@@ -1,4 +1,4 @@
-// The path of an event, stop 1 of 4. Next: actors/router.cpp.
+// The path of an event, stop 1 of 5. Next: actors/router.cpp.
 //
 // publish() stamps the event that the caller's closure filled and leaves it in the router's inbox,
 // or says who is behind. Everything else here passes the question on to the router's thread.

@@ -22,7 +22,8 @@ enum class network_profile : std::uint8_t {
   wan,   ///< machines far apart, with round trips of up to a second: about half a minute
 };
 
-/// A node without `listen` and `join` opens no socket.
+/// A node without `listen` and `join` opens no socket. Made for up to 200 members: each has a
+/// session with each.
 struct cluster_options {
   /// Nodes of one cluster find each other; those of two never mix. With TLS it is part of every
   /// certificate. 1 to 63 of [A-Za-z0-9._-].
