@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits>
 #include <string>
+#include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -83,6 +84,17 @@ expected<void> replace(const std::filesystem::path& file, const std::string& lin
 }
 
 } // namespace
+
+expected<void> check_data_dir(const std::filesystem::path& data_dir) {
+  struct stat about;
+  if (data_dir.empty() || ::stat(data_dir.c_str(), &about) != 0)
+    return {}; // not there yet: it will be made
+  if ((about.st_mode & S_IWOTH) != 0)
+    return fail(errc::refused, "option `data_dir`: anybody may write to '" + data_dir.string() +
+                                   "', and so pass for this node or change what it keeps: chmod "
+                                   "o-w it");
+  return {};
+}
 
 expected<node_identity> load_identity(const std::filesystem::path& data_dir) {
   if (data_dir.empty())

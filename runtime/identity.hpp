@@ -12,6 +12,9 @@ struct node_identity {
   std::uint64_t epoch = 1; ///< counts the starts of this id: every start is greater than the last
 };
 
+/// Before anything in it is used. Errors: `refused` when anybody may write there.
+expected<void> check_data_dir(const std::filesystem::path& data_dir);
+
 /// Reads `node-identity` in the data directory, counts the start and has that on the disk before it
 /// returns; makes the file, with a random id, where there is none. Without a directory (empty): a
 /// random id in its first epoch. Call with the directory locked against other processes. Errors:

@@ -51,6 +51,8 @@ expected<void> node_impl::open(caf::actor_system* given) {
     return good;
   log_ = std::make_unique<log_observer>(options_.name, options_.log, options_.log_sink);
   bell_ = std::make_shared<bell>();
+  if (auto good = check_data_dir(options_.data_dir); !good)
+    return good;
   auto kept =
       keeper::open({options_.data_dir, options_.dead_letters_max},
                    {[this](log_level level, std::string_view text) { log_->say(level, text); },

@@ -156,19 +156,29 @@ std::string members_table(const node& what) {
   return aligned_table(rows, 0);
 }
 
+std::string in_words(const std::vector<std::string>& names) {
+  std::string text;
+  for (const auto& one : names)
+    text += (text.empty() ? "" : ", ") + one;
+  return text;
+}
+
 struct ending {
   std::string page;
   bool good = true;
 };
 
-/// What each node has counted. A node counts what was published on it wherever it was handled, and
-/// what it received.
+/// The one of the cluster counts each event once, where it was published; that of a node has what
+/// it received since its start.
 expected<void> add_ledgers(ending& to, const node& publisher, children& others, bool colors) {
-  const auto own = publisher.ledger();
-  to.page += "\n" +
-             heading("Ledger of publisher: all that was published, in the whole cluster", colors) +
-             "\n" + to_string(own);
-  to.good = to.good && own.balances();
+  const auto whole = publisher.cluster_ledger(5s);
+  if (!whole)
+    return tl::unexpected(whole.error());
+  to.page += "\n" + heading("Ledger of the cluster: " + in_words(whole->nodes), colors) + "\n" +
+             to_string(whole->sum);
+  if (!whole->silent.empty())
+    to.page += "Without an answer: " + in_words(whole->silent) + "\n";
+  to.good = to.good && whole->sum.balances() && whole->silent.empty();
   for (auto* one : {&*others.indexer, &*others.notifier}) {
     const auto line = one->ask("report", 5s, others.stop);
     if (!line)

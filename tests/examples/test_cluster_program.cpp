@@ -31,7 +31,7 @@ TEST_CASE("edupulse-search --cluster: one node is killed half-way, and nothing i
   CHECK(contains(it.errors(), "indexer is started again"));
   CHECK(contains(said, "1,330 events published"));
   CHECK(contains(said, "Members, as publisher sees them"));
-  CHECK(contains(said, "Ledger of publisher"));
+  CHECK(contains(said, "Ledger of the cluster: indexer, notifier, publisher"));
   CHECK(contains(said, "Ledger of indexer"));
   CHECK(contains(said, "Dead letters of notifier"));
   CHECK(contains(said, "answered by indexer"));

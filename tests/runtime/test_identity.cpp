@@ -103,3 +103,15 @@ TEST_CASE("an identity is not read through a symbolic link") {
   CHECK_FALSE(load_identity(home.path()));
   CHECK(read_file(home / "elsewhere") == "01234567-89ab-4cde-8f01-23456789abcd 7\n");
 }
+
+TEST_CASE("G21: a data directory that anybody may write to is refused, and named") {
+  scratch_dir home;
+  REQUIRE(::chmod(home.path().c_str(), 0777) == 0);
+  const auto refused = node::start({.data_dir = home.path(), .log = log_level::off});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::refused);
+  CHECK(refused.error().text.find(home.path().string()) != std::string::npos);
+  CHECK(std::filesystem::is_empty(home.path()));
+  REQUIRE(::chmod(home.path().c_str(), 0770) == 0);
+  CHECK(node::start({.data_dir = home.path(), .log = log_level::off}));
+}

@@ -60,7 +60,8 @@ struct stop_report {
 
 class node {
 public:
-  /// Errors: `invalid_option` naming the option; `io` for the data directory.
+  /// Errors: `invalid_option` naming the option; `io` for the data directory, `refused` when
+  /// anybody may write to it.
   static expected<node> start(node_options options = {});
   node(node&&) noexcept;
   node& operator=(node&&) noexcept;
