@@ -30,7 +30,7 @@ read -r -a ports < <(free_ports ${#page_ports[@]})
 # The commands that name this script, in this shell. Where the page says build/release, it is BUILD.
 run_page() { # PAGE BUILD
   local script number=0
-  script=$(awk -v me="$(basename "$0")" '/^<!--/ {ours = index($0, "run by") && index($0, me)}
+  script=$(awk -v me="$(basename "$0")" '/^<!--/ {ours = index($0, me)}
                 /^```sh/ && ours {inside = 1; next} /^```/ {inside = ours = 0} inside' "$1")
   script=${script//'$PWD/build/release'/$2}
   script=${script//'/tmp/school'/$place}
