@@ -469,10 +469,7 @@ TEST_CASE("link: under cuts at any moment each event arrives once, in order, and
   for (int round = 0; round < rounds(1000); ++round) {
     random_source chance(seed + static_cast<std::uint64_t>(round));
     INFO("round " << round);
-    lossy_wire wire({.seed = chance.next(),
-                     .break_chance = 0.1 * chance.unit(),
-                     .conclude_chance = 0.05 + 0.9 * chance.unit(),
-                     .delay_max = duration(1 + chance.next() % 5'000'000)});
+    lossy_wire wire(lossy_wire::random_trouble(chance));
     std::vector<std::uint32_t> all_targets;
     std::map<std::uint32_t, std::vector<std::string>> wanted;
     const auto subscriptions = 1 + chance.next() % 4;
@@ -512,10 +509,7 @@ TEST_CASE("link: under cuts at any moment each event that a policy drops is told
   for (int round = 0; round < rounds(500); ++round) {
     random_source chance(seed + static_cast<std::uint64_t>(round));
     INFO("round " << round);
-    lossy_wire wire({.seed = chance.next(),
-                     .break_chance = 0.1 * chance.unit(),
-                     .conclude_chance = 0.05 + 0.9 * chance.unit(),
-                     .delay_max = duration(1 + chance.next() % 5'000'000)});
+    lossy_wire wire(lossy_wire::random_trouble(chance));
     std::vector<std::uint32_t> to;
     for (std::uint32_t remote = 1; remote <= 3; ++remote) {
       destination::settings small;
@@ -555,10 +549,7 @@ TEST_CASE("link: subscriptions come and go under cuts, and no side takes that fo
   for (int round = 0; round < rounds(300); ++round) {
     random_source chance(seed + static_cast<std::uint64_t>(round));
     INFO("round " << round);
-    lossy_wire wire({.seed = chance.next(),
-                     .break_chance = 0.1 * chance.unit(),
-                     .conclude_chance = 0.05 + 0.9 * chance.unit(),
-                     .delay_max = duration(1 + chance.next() % 5'000'000)});
+    lossy_wire wire(lossy_wire::random_trouble(chance));
     std::vector<std::uint32_t> here;
     for (std::uint32_t remote = 1; remote <= 60; ++remote) {
       here.push_back(wire.add(remote, {}, 1 + chance.next() % 40));

@@ -2,9 +2,8 @@
 // serves an honest member as before, and its log and counters say what was wrong.
 
 #include "actors/interest.hpp"
-#include "tests/support/attacked.hpp"
 #include "tests/support/events.hpp"
-#include "tests/support/raw_peer.hpp"
+#include "tests/support/rogue_attack.hpp"
 
 using namespace edupulse;
 using namespace edupulse::test;
@@ -38,14 +37,7 @@ public:
         "student.enrolled", "rolls", [this](const envelope&) { ++enrolled; }, few));
   }
   /// The session ends, and that is counted.
-  template <class F> void ends_session(F attack) {
-    const auto cut = at.count("sessions.cut");
-    rogue_member who(at.a.address(), ++number_);
-    attack(who);
-    who.control.read_to_end();
-    who.bulk.read_to_end();
-    CHECK(at.count("sessions.cut") == cut + 1);
-  }
+  template <class F> void ends_session(F attack) { test::ends_session(at, ++number_, attack); }
   /// And the log says why.
   template <class F> void ends_session(std::string_view why, F attack) {
     at.until_said(why, [&] { ends_session(attack); });

@@ -4,10 +4,9 @@
 
 #include "kinds.capnp.h"
 #include "schemas/typed_event.hpp"
-#include "tests/support/attacked.hpp"
 #include "tests/support/capnp_words.hpp"
 #include "tests/support/events.hpp"
-#include "tests/support/raw_peer.hpp"
+#include "tests/support/rogue_attack.hpp"
 #include <cstring>
 
 using namespace edupulse;
@@ -99,12 +98,7 @@ public:
 private:
   template <class F> void ends_session(const words& body, F attack) {
     INFO("words: " << Catch::Detail::stringify(body));
-    const auto cut = at.count("sessions.cut");
-    rogue_member who(at.a.address(), ++number_);
-    attack(who);
-    who.control.read_to_end();
-    who.bulk.read_to_end();
-    CHECK(at.count("sessions.cut") == cut + 1);
+    test::ends_session(at, ++number_, attack);
   }
 
   std::uint64_t number_ = 10;

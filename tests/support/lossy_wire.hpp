@@ -38,6 +38,14 @@ public:
     std::function<void(const link_effects::deliver& what)> on_deliver{};
     std::size_t bytes_per_ms = 0; ///< of events from near; 0: any number
   };
+  static settings random_trouble(random_source& chance) {
+    settings how;
+    how.seed = chance.next();
+    how.break_chance = 0.1 * chance.unit();
+    how.conclude_chance = 0.05 + 0.9 * chance.unit();
+    how.delay_max = duration(1 + chance.next() % 5'000'000);
+    return how;
+  }
   explicit lossy_wire(settings how) : how_(how), chance_(how.seed), near_({}), far_({}) {}
 
   // -- set-up -------------------------------------------------------------------------
