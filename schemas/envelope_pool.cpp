@@ -1,5 +1,6 @@
 #include "schemas/envelope_pool.hpp"
 
+#include "schemas/block_depot.hpp"
 #include "schemas/prefetch.hpp"
 #include <array>
 #include <atomic>
@@ -13,16 +14,14 @@ namespace edupulse::envelope_pool {
 
 namespace {
 
-constexpr std::size_t granule = 64;
-constexpr std::size_t class_count = max_pooled_bytes / granule;
+using depot = block_depot;
+constexpr std::size_t class_count = depot::class_count;
+static_assert(depot::bytes_of(class_count - 1) == max_pooled_bytes);
 /// Blocks that change hands at once.
 constexpr std::uint32_t magazine_blocks = 64;
 
 constexpr std::size_t class_of(std::size_t bytes) noexcept {
-  return bytes == 0 ? 0 : (bytes - 1) / granule;
-}
-constexpr std::size_t bytes_of(std::size_t size_class) noexcept {
-  return (size_class + 1) * granule;
+  return bytes == 0 ? 0 : (bytes - 1) / depot::granule;
 }
 
 /// Free blocks of one size, apart from the blocks themselves: the memory of a block is not touched
@@ -36,14 +35,6 @@ struct magazine {
   bool is_full() const noexcept { return count == magazine_blocks; }
 };
 
-void discard(magazine* what) noexcept {
-  if (what == nullptr)
-    return;
-  for (std::uint32_t i = 0; i < what->count; ++i)
-    ::operator delete(what->blocks[i]);
-  delete what;
-}
-
 // -- the common store ---------------------------------------------------------------------
 
 struct shelf {
@@ -55,6 +46,7 @@ struct shelf {
 struct store {
   std::array<shelf, class_count> shelves;
   std::atomic<std::size_t> bytes{0};
+  depot blocks;
 };
 
 store& common() noexcept {
@@ -62,13 +54,20 @@ store& common() noexcept {
   return *the_store;
 }
 
+void discard(std::size_t size_class, magazine* what) noexcept {
+  if (what == nullptr)
+    return;
+  common().blocks.give(size_class, what->blocks.data(), what->count);
+  delete what;
+}
+
 void put(std::size_t size_class, magazine* full) noexcept {
   constexpr auto relaxed = std::memory_order_relaxed;
-  const std::size_t bytes = magazine_blocks * bytes_of(size_class);
+  const std::size_t bytes = magazine_blocks * depot::bytes_of(size_class);
   store& to = common();
   if (to.bytes.fetch_add(bytes, relaxed) + bytes > max_stored_bytes) {
     to.bytes.fetch_sub(bytes, relaxed);
-    return discard(full);
+    return discard(size_class, full);
   }
   shelf& on = to.shelves[size_class];
   const std::lock_guard guard(on.lock);
@@ -87,7 +86,7 @@ magazine* take(std::size_t size_class) noexcept {
       return nullptr;
     on.full = full->below;
   }
-  from.bytes.fetch_sub(magazine_blocks * bytes_of(size_class), std::memory_order_relaxed);
+  from.bytes.fetch_sub(magazine_blocks * depot::bytes_of(size_class), std::memory_order_relaxed);
   return full;
 }
 
@@ -117,7 +116,7 @@ thread_bins::~thread_bins() {
       if (one != nullptr && one->is_full())
         put(i, one);
       else
-        discard(one);
+        discard(i, one);
 }
 
 /// Null when the thread is ending.
@@ -129,13 +128,29 @@ thread_bins* bins_of_thread() {
   return this_threads;
 }
 
-/// Loads a magazine with blocks in it. False when there is none.
+/// Never used before, or long ago. Null when there is no memory.
+magazine* fill(std::size_t size_class) noexcept {
+  auto* const fresh = new (std::nothrow) magazine;
+  if (fresh == nullptr)
+    return nullptr;
+  fresh->count = static_cast<std::uint32_t>(
+      common().blocks.take(size_class, fresh->blocks.data(), magazine_blocks));
+  if (fresh->count == 0) {
+    delete fresh;
+    return nullptr;
+  }
+  return fresh;
+}
+
+/// Loads a magazine with blocks in it. False when there is no memory.
 bool reload(bin& from, std::size_t size_class) noexcept {
   if (from.other == nullptr || from.other->count == 0) {
-    auto* const full = take(size_class);
-    if (full == nullptr)
+    auto* more = take(size_class);
+    if (more == nullptr)
+      more = fill(size_class);
+    if (more == nullptr)
       return false;
-    discard(std::exchange(from.other, full));
+    discard(size_class, std::exchange(from.other, more));
   }
   std::swap(from.loaded, from.other);
   return true;
@@ -172,19 +187,22 @@ void* allocate(std::size_t bytes) {
     if ((from.loaded != nullptr && from.loaded->count > 0) || reload(from, size_class))
       return pop(*from.loaded, bytes);
   }
-  return ::operator new(bytes_of(size_class));
+  void* block = nullptr; // for a thread that ends
+  if (common().blocks.take(size_class, &block, 1) == 0)
+    throw std::bad_alloc();
+  return block;
 }
 
 void free(void* block, std::size_t bytes) noexcept {
   if (!enabled || bytes > max_pooled_bytes)
     return ::operator delete(block);
   thread_bins* mine = bins_of_thread();
-  if (mine == nullptr)
-    return ::operator delete(block);
   const std::size_t size_class = class_of(bytes);
+  if (mine == nullptr)
+    return common().blocks.give(size_class, &block, 1);
   bin& to = mine->bins[size_class];
   if ((to.loaded == nullptr || to.loaded->is_full()) && !unload(to, size_class))
-    return ::operator delete(block);
+    return common().blocks.give(size_class, &block, 1);
   to.loaded->blocks[to.loaded->count++] = block;
 }
 

@@ -4,7 +4,7 @@
 // passing blocks of 600 bytes spend 35 to 300 ns for each with glibc's). So each thread keeps
 // blocks of its own, and threads trade them through a common store a batch at a time.
 //
-// Blocks are single allocations of the general allocator, and go back to it when the store is full.
+// Blocks come from a depot (schemas/block_depot.hpp), and go back to it when the store is full.
 
 #include <cstddef>
 
