@@ -1,6 +1,7 @@
 #include "schemas/envelope_pool.hpp"
 
 #include "schemas/block_depot.hpp"
+#include "schemas/large_blocks.hpp"
 #include "schemas/prefetch.hpp"
 #include <array>
 #include <atomic>
@@ -47,6 +48,7 @@ struct store {
   std::array<shelf, class_count> shelves;
   std::atomic<std::size_t> bytes{0};
   depot blocks;
+  large_blocks large;
 };
 
 store& common() noexcept {
@@ -176,11 +178,15 @@ void* pop(magazine& from, std::size_t bytes) noexcept {
   return from.blocks[--from.count];
 }
 
+constexpr bool is_large(std::size_t bytes) noexcept {
+  return enabled && bytes >= large_blocks::least_bytes;
+}
+
 } // namespace
 
 void* allocate(std::size_t bytes) {
   if (!enabled || bytes > max_pooled_bytes)
-    return ::operator new(bytes);
+    return is_large(bytes) ? common().large.take(bytes) : ::operator new(bytes);
   const std::size_t size_class = class_of(bytes);
   if (thread_bins* mine = bins_of_thread()) {
     bin& from = mine->bins[size_class];
@@ -195,7 +201,7 @@ void* allocate(std::size_t bytes) {
 
 void free(void* block, std::size_t bytes) noexcept {
   if (!enabled || bytes > max_pooled_bytes)
-    return ::operator delete(block);
+    return is_large(bytes) ? common().large.give(block, bytes) : ::operator delete(block);
   thread_bins* mine = bins_of_thread();
   const std::size_t size_class = class_of(bytes);
   if (mine == nullptr)

@@ -24,7 +24,8 @@ inline constexpr bool enabled = true;
 inline constexpr bool enabled = true;
 #endif
 
-/// Larger blocks come from the general allocator directly.
+/// Larger blocks come from the general allocator, and those of 64 KiB and more are kept for the
+/// next one (schemas/large_blocks.hpp).
 inline constexpr std::size_t max_pooled_bytes = 2048;
 /// Bytes of free blocks that the common store keeps. Too small: bursts pay the general allocator.
 /// Too large: memory of a burst stays with the process.
