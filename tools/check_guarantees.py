@@ -2,8 +2,8 @@
 """Every numbered guarantee is cited by a test's name, and every cited one is written down.
 
 docs/guarantees.md gives each a row `| **G12** | what is promised | ...`. A test cites it in front
-of its name: TEST_CASE("G12: ..."), TEST_CASE("G3, G4: ..."), or a CTest entry
-`add_test(NAME G12.what`.
+of its name: TEST_CASE("G12: ..."), TEST_CASE("G3, G4: ..."), a CTest entry `add_test(NAME G12.what`,
+or, in Python, the beginning of the function's docstring: `N1, G22: ...`.
 """
 import re
 import sys
@@ -14,6 +14,7 @@ PAGE = "docs/guarantees.md"
 ROW = re.compile(r"^\|\s*(?:<a[^>]*></a>\s*)?\**(G\d+)\**\s*\|(.*)$", re.M)
 CASE = re.compile(r'\b(?:TEST_CASE|SCENARIO|TEST_CASE_METHOD)\(\s*(?:[\w:]+\s*,\s*)?'
                   r'((?:"(?:\\.|[^"\\])*"\s*)+)')
+DOCSTRING = re.compile(r'^def \w+\([^)]*\):\n    """((?:[A-Z]\d+(?:, )?)+):', re.M)
 LIST = re.compile(r"^((?:G\d+(?:\s*(?:,|and)\s*)?)+):")
 
 
@@ -31,6 +32,11 @@ def cited_in(text):
         if front:
             cited |= set(re.findall(r"G\d+", front.group(1)))
     return cited
+
+
+def cited_in_python(text):
+    """Numbers in front of the docstrings of functions."""
+    return {number for front in DOCSTRING.findall(text) for number in re.findall(r"G\d+", front)}
 
 
 def cited_in_cmake(text):
@@ -59,6 +65,8 @@ def self_test():
     cases = 'TEST_CASE("G3, G4: x") TEST_CASE(\n  "G12 and G7: "\n "more") TEST_CASE("no: G6")'
     assert cited_in(cases) == {"G3", "G4", "G12", "G7"}
     assert cited_in_cmake("add_test(NAME G9.install COMMAND x)") == {"G9"}
+    script = 'def cut(lab):\n    """N1, G7, G9: x."""\ndef other(lab):\n    """As in G8: y."""\n'
+    assert cited_in_python(script) == {"G7", "G9"}
     assert not list(complaints(page, {"G3", "G12"}))
     assert list(complaints(page, {"G3"})), "G12 is not cited"
     assert list(complaints(page, {"G3", "G12", "G13"})), "G13 is not defined"
@@ -73,6 +81,8 @@ def main():
     cited = set()
     for path in tracked("tests/*.cpp"):
         cited |= cited_in(text_of(path))
+    for path in tracked("tests/*.py"):
+        cited |= cited_in_python(text_of(path))
     for path in tracked("tests/*CMakeLists.txt"):
         cited |= cited_in_cmake(text_of(path))
     page = "".join(map(text_of, tracked(PAGE)))

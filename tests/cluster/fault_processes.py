@@ -20,7 +20,8 @@ def finish(publisher, consumers, lab, seconds=30, **how):
 
 
 def consumer_killed(lab):
-    """P2, N21: SIGKILL of a consumer in mid-stream, and its restart at once, again and again."""
+    """P2, N21, G22, G46, G64: SIGKILL of a consumer in mid-stream, and its restart at once, again
+    and again."""
     chance = random.Random(SEED)
     a, b = lab.cluster("a", "b", consume=True)  # without a data directory: a new id each time
     c = lab.node("c", join=a.address, consume=True, data=lab.directory / "c").start()
@@ -40,7 +41,8 @@ def consumer_killed(lab):
 
 
 def publisher_killed(lab):
-    """P3: SIGKILL of the publisher. What the others got is a beginning of what it published."""
+    """P1, G22: SIGKILL of the publisher. What the others got is a beginning of what it
+    published."""
     chance = random.Random(SEED)
     b, c = lab.cluster("b", "c", consume=True)
     a = lab.node("a", join=[b.address, c.address], data=lab.directory / "a").start()
@@ -60,7 +62,8 @@ def publisher_killed(lab):
 
 
 def crash_loop(lab):
-    """P6: a node is killed within half a second of each start; its epoch only ever rises."""
+    """P6, G21: a node is killed within half a second of each start; its epoch only ever
+    rises."""
     chance = random.Random(SEED)
     a = lab.cluster("a", consume=True)[0]
     b = lab.node("b", join=a.address, consume=True, data=lab.directory / "b")
@@ -91,7 +94,8 @@ def crash_loop(lab):
 
 
 def two_on_one_directory(lab):
-    """P7: the second process on one data directory is refused, the first is none the worse."""
+    """P7, G21: the second process on one data directory is refused, the first is none the
+    worse."""
     home = lab.directory / "home"
     a = lab.node("a", data=home, consume=True).start()
     b = lab.node("b", join=a.address, consume=True).start()
@@ -111,7 +115,8 @@ def two_on_one_directory(lab):
 
 
 def paused_briefly(lab):
-    """P4, P3 of a consumer: stopped for less than it takes to be missed. Nothing is noticed."""
+    """P4, G22: a consumer is stopped for less than it takes to be missed. Nothing is
+    noticed."""
     a, b, c = lab.cluster("a", "b", "c", consume=True, profile="lan")
     a.ready(3)
     a.publish(10**9, 2000)
@@ -128,7 +133,8 @@ def paused_briefly(lab):
 
 
 def paused_until_dead(lab):
-    """P4: stopped until the others believe it dead; it comes back by itself, as who it was."""
+    """P4, G22, G40: stopped until the others believe it dead; it comes back by itself, as who
+    it was."""
     a, b, c = lab.cluster("a", "b", "c", consume=True)
     a.ready(3)
     a.publish(10**9, 300)
@@ -147,8 +153,8 @@ def paused_until_dead(lab):
 
 
 def paused_until_given_up(lab):
-    """P4: stopped for so long that what it was owed has become dead letters. It comes back all the
-    same, and is owed what is new."""
+    """P4, G40: stopped for so long that what it was owed has become dead letters. It comes back
+    all the same, and is owed what is new."""
     a, b = lab.cluster("a", "b", consume=True, unreachable_ms=60000 if SOAK else 500)
     a.ready(2)
     a.publish(200, 0)
@@ -172,8 +178,9 @@ def paused_until_given_up(lab):
 
 
 def stopped_under_load(lab):
-    """P3: a consumer stands still while much is published. The publisher sheds, does not grow,
-    and serves the other; all that was missed is counted, and told as gaps when it goes on."""
+    """P3, G12: a consumer stands still while much is published. The publisher sheds, does not
+    grow, and serves the other; all that was missed is counted, and told as gaps when it goes
+    on."""
     a, b, c = lab.cluster("a", "b", "c", consume=True, profile="wan", stall_ms=300)
     a.ready(3)
     a.publish(2000, 0)
@@ -198,7 +205,8 @@ def stopped_under_load(lab):
 
 
 def told_to_end(lab):
-    """P10: SIGTERM under load: the publisher drains, a consumer says goodbye; all is counted."""
+    """P10, G20: SIGTERM under load: the publisher drains, a consumer says goodbye; all is
+    counted."""
     a, b, c = lab.cluster("a", "b", "c", consume=True)
     a.ready(3)
     a.publish(10**9, 3000)
@@ -217,7 +225,7 @@ def told_to_end(lab):
 
 
 def told_twice_to_end(lab):
-    """P10: a second SIGTERM ends the process at once, also while it starts or drains."""
+    """P10, G20: a second SIGTERM ends the process at once, also while it starts or drains."""
     a, b = lab.cluster("a", "b", consume=True, data=None)
     b.now.say("slow 1000000")
     a.ready(2)
@@ -239,8 +247,8 @@ def told_twice_to_end(lab):
 
 
 def out_of_descriptors(lab):
-    """P13: 40 descriptors and a flood of connections. Who is there stays, nothing spins, and when
-    it is over others can come in."""
+    """P13, G61: 40 descriptors and a flood of connections. Who is there stays, nothing spins,
+    and when it is over others can come in."""
     a, b = lab.cluster("a", "b", consume=True, files=40)
     a.ready(2)
     a.publish(10**9, 500)
@@ -271,7 +279,7 @@ def out_of_descriptors(lab):
 
 
 def all_at_once(lab):
-    """N18: they all start in the same moment, and find each other."""
+    """N18, G60: they all start in the same moment, and find each other."""
     count = 50 if SOAK else 10
     first = lab.node("n0").start()
     nodes = [first] + [lab.node(f"n{i}", join=first.address) for i in range(1, count)]
@@ -285,7 +293,8 @@ def all_at_once(lab):
 
 
 def both_dial(lab):
-    """Two nodes that dial each other in the same moment end up with one session, each time."""
+    """G60: two nodes that dial each other in the same moment end up with one session, each
+    time."""
     for cycle in range(100 if SOAK else 6):
         a = lab.node(f"a{cycle}", listen=f"127.0.0.1:{free_port()}", consume=True)
         b = lab.node(f"b{cycle}", listen=f"127.0.0.1:{free_port()}", consume=True)
@@ -315,7 +324,7 @@ def free_port():
 
 
 def two_clusters(lab):
-    """N19: nodes of another cluster are not let in, and their events stay outside."""
+    """N19, G62: nodes of another cluster are not let in, and their events stay outside."""
     a, b = lab.cluster("a", "b", consume=True)
     c = lab.node("c", join=[a.address, b.address], cluster="other", consume=True).start()
     d = lab.node("d", join=c.address, cluster="other", consume=True).start()
@@ -356,7 +365,8 @@ def seeds_that_are_not_there(lab):
 
 
 def strangers(lab):
-    """N16: garbage, HTTP, TLS to a plain port and plain text to a TLS port, and silence."""
+    """N16, G61, G65: garbage, HTTP, TLS to a plain port and plain text to a TLS port, and
+    silence."""
     a, b = lab.cluster("a", "b", consume=True)
     tls = lab.certificates("s")
     s = lab.node("s", tls=tls["s"], consume=True).start()
