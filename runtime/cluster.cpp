@@ -131,7 +131,7 @@ expected<void> cluster::start(surroundings around) {
                  {"profile", std::string(among.name)}};
   auto setup = std::make_shared<wire_setup>(
       wire_setup{std::move(core), std::move(*members), around_->seed + 1, how_.join, around_->mail,
-                 this, std::move(door_), tls_, loopback_only_});
+                 this, std::move(door_), tls_, loopback_only_, how_.hook});
   alarm_ = std::make_unique<alarm>([this] { caf_shim::send(wire_, wake{}); });
   auto spawned = around_->system.middleman().spawn_broker(wire_behavior, std::move(setup));
   wire_ = caf::actor_cast<caf::actor>(spawned);

@@ -203,6 +203,14 @@ expected<std::shared_ptr<descriptor>> connect_to(const socket_address& to,
   return socket;
 }
 
+expected<std::shared_ptr<descriptor>> through_hook(wire_hook& hook, descriptor& socket,
+                                                   const std::string& address) {
+  const auto instead = hook.dialled(socket.release(), address);
+  if (!instead)
+    return tl::unexpected<error>(instead.error());
+  return std::make_shared<descriptor>(*instead);
+}
+
 } // namespace
 
 new_socket dialer::connect(shared& at, std::uint64_t ticket, const std::string& address) {
@@ -220,6 +228,8 @@ new_socket dialer::connect(shared& at, std::uint64_t ticket, const std::string& 
       continue;
     }
     auto made = connect_to(to, at.how.patience, [&] { return at.has_ended(); });
+    if (made && at.how.hook)
+      made = through_hook(*at.how.hook, **made, address);
     if (made)
       return {ticket, to.host(), std::move(*made), {}};
     why = made.error().text;

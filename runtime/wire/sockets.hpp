@@ -7,6 +7,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <edupulse/wire_hook.hpp>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -64,6 +65,7 @@ public:
     std::size_t threads = 4;
     std::chrono::milliseconds patience{3000};
     bool loopback_only = true;
+    std::shared_ptr<wire_hook> hook{}; ///< is shown what was connected
   };
   /// `take` is called on one of its threads.
   dialer(settings how, take_socket take);

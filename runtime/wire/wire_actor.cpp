@@ -21,8 +21,9 @@ void wire_state::open(std::shared_ptr<wire_setup> given) {
   setup = std::move(given);
   board = std::make_unique<switchboard>(setup->core, std::move(setup->members), setup->seed);
   const auto me = caf::actor_cast<caf::actor>(self);
-  dials = std::make_unique<dialer>(dialer::settings{.loopback_only = setup->loopback_only},
-                                   [me](new_socket what) { caf_shim::send(me, std::move(what)); });
+  dials = std::make_unique<dialer>(
+      dialer::settings{.loopback_only = setup->loopback_only, .hook = setup->hook},
+      [me](new_socket what) { caf_shim::send(me, std::move(what)); });
   setup->door->start([me](new_socket what) { caf_shim::send(me, std::move(what)); },
                      [host = setup->host](const std::string& text) { host->say(true, text); });
   const auto now = setup->host->now();

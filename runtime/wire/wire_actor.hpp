@@ -45,6 +45,7 @@ struct wire_setup {
   std::shared_ptr<acceptor> door;
   std::shared_ptr<tls_context> tls; ///< null: plain text
   bool loopback_only = true;
+  std::shared_ptr<wire_hook> hook; ///< of a simulation, or null
 };
 
 /// A closure of the node's; runs on the multiplexer's thread.

@@ -6,12 +6,15 @@
 #include <cstddef>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 namespace edupulse {
+
+class wire_hook;
 
 enum class log_level : std::uint8_t { debug, info, warning, error, off };
 
@@ -49,6 +52,9 @@ struct cluster_options {
   /// restart makes dead letters. Too long: more memory, and a group's events wait for their member.
   /// At most 24 hours.
   duration unreachable_after = std::chrono::seconds(60);
+  /// What stands between the node and its connections in a simulation; see
+  /// <edupulse/faulty_wire.hpp>. None in production.
+  std::shared_ptr<wire_hook> hook{};
 };
 
 struct node_options {
