@@ -2,7 +2,8 @@
 """Every numbered guarantee is cited by a test's name, and every cited one is written down.
 
 docs/guarantees.md gives each a row `| **G12** | what is promised | ...`. A test cites it in front
-of its name: TEST_CASE("G12: ..."), TEST_CASE("G3, G4: ..."), a CTest entry `add_test(NAME G12.what`,
+of its name: TEST_CASE("G12: ..."), TEST_CASE("G3, G4: ..."), a CTest entry
+`add_test(NAME G12.what`,
 or, in Python, the beginning of the function's docstring: `N1, G22: ...`.
 """
 import re
