@@ -110,6 +110,7 @@ public:
   void on_check(time_point now, effect_list& out);
   const settings& about() const noexcept { return how_; }
   std::size_t owed() const noexcept { return owed_.events(); }
+  std::size_t owed_bytes() const noexcept { return owed_.bytes(); }
   bool stalled() const noexcept { return owed_.stalled(); }
   std::size_t in_flight() const noexcept { return in_flight_events_; }
   bool removed() const noexcept { return removed_; }

@@ -142,6 +142,7 @@ public:
 
   // -- from this node -----------------------------------------------------------------------
   outbox& owed() noexcept { return outbox_; }
+  const outbox& owed() const noexcept { return outbox_; }
   inbound& received() noexcept { return inbound_; }
   /// Behind the conclusions there are: who is withdrawn has had its last.
   void carry(std::vector<std::byte> what);

@@ -76,6 +76,11 @@ public:
   void on_check(time_point now, effect_list& out);
   std::size_t owed() const;
   template <class F> void for_each_owed(F f) const;
+  /// `f(destination)`, of those that are open.
+  template <class F> void for_each(F f) const {
+    for (const auto& [index, which] : by_index_)
+      f(*which);
+  }
   void check() const;
 
 private:

@@ -22,6 +22,26 @@ ledger_view router::ledger_snapshot() const {
   return book_.snapshot([this](auto&& count) { for_each_pending(count); });
 }
 
+std::vector<backlog_status> router::backlogs() const {
+  std::vector<backlog_status> all;
+  for (const auto& what : slots_)
+    if (what && what->owed->owed() > 0) {
+      const auto& about = what->owed->about();
+      all.push_back({about.name, false, what->owed->owed(), what->owed->owed_bytes(),
+                     about.options.backlog_events, about.options.backlog_bytes,
+                     what->owed->in_flight(), about.options.window});
+    }
+  peers_.for_each([&](std::uint32_t, const std::string&, const link& to) {
+    to.owed().for_each([&](const destination& one) {
+      const auto& about = one.about();
+      if (one.owed() > 0)
+        all.push_back({about.name, true, one.owed(), one.owed_bytes(), about.overload.events,
+                       about.overload.bytes, one.in_flight(), about.window_events});
+    });
+  });
+  return all;
+}
+
 std::vector<topic_status> router::topics() {
   return topics(book_.snapshot([](auto&&) {}).topics); // what is pending does not matter here
 }

@@ -29,6 +29,18 @@ struct cluster_subscription {
   std::string group{}; ///< empty: none
 };
 
+/// What one subscription is owed by this node, and how much of it there may be.
+struct backlog_status {
+  std::string name; ///< of another node: "indexer@api-2"
+  bool is_remote = false;
+  std::size_t events = 0;
+  std::size_t bytes = 0;
+  std::size_t most_events = 0; ///< of the backlog; publishers are held up from there on
+  std::size_t most_bytes = 0;
+  std::size_t in_flight = 0; ///< of the events: with a handler, or sent and not concluded
+  std::size_t credit = 0;    ///< of a remote one: that many may be in flight
+};
+
 /// A topic, and how many subscriptions match it now; a group is one.
 struct topic_status : ledger_topic {
   std::size_t subscriptions = 0;

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Who may include whom: runtime -> actors -> schemas; cores free of CAF, threads, files, clocks.
+The simulation in runtime/ is built of cores, and is as free of these.
 
 Prints one line for each violation, `file:line: what: the rule`; exit 1 when there is one.
 """
@@ -25,6 +26,9 @@ PUBLIC_ACTORS = {"outcome", "options", "handler", "tracker", "effect", "batch", 
 
 # What lives with the tests and is run larger by a benchmark.
 SIMULATIONS = {"tests/support/sim_membership.hpp"}
+
+# Of runtime/, what the simulation shares with the shells that it stands in for.
+SIMULATED_TOO = {"runtime/completion_sink.hpp"}
 
 LOCKS = {"mutex", "atomic", "condition_variable", "shared_mutex", "latch", "semaphore", "barrier"}
 IMPURE = {"thread", "future", "stop_token", "fstream", "filesystem", "iostream", "random"}
@@ -71,6 +75,17 @@ def actors_rule(path, name):
     return core_rule(path, name)
 
 
+def simulation_rule(path, name):
+    """runtime/simulation/: cores and what is around them in a node, in virtual time."""
+    if name.startswith("actors/") and "_actor" in name:
+        return "the simulation stands in for the shells, and may not include them"
+    if name.startswith("runtime/simulation/") or name in SIMULATED_TOO:
+        return None
+    if name.startswith(("runtime/", "edupulse/")):
+        return "the simulation uses cores, and of runtime/ what SIMULATED_TOO lists"
+    return core_rule(path, name)
+
+
 def public_rule(path, name):
     if is_caf(name):
         return None if path.stem == "caf" else "CAF stays out of the public headers but caf.hpp"
@@ -96,6 +111,8 @@ def rule_broken(path, name):
         return actors_rule(path, name)
     if path.parts[:3] == ("runtime", "include", "edupulse"):
         return public_rule(path, name)
+    if path.parts[:2] == ("runtime", "simulation"):
+        return simulation_rule(path, name)
     if level == "runtime" and name.startswith("openssl/") and path.parts[1] != "tls":
         return "only runtime/tls/ includes OpenSSL"
     if level == "examples" and (is_caf(name) or name.startswith(("actors/", "runtime/"))):
@@ -112,7 +129,7 @@ def violations(files):
             rule = rule_broken(path, match.group(1))
             if rule:
                 yield f"{path}:{line_at(code, match.start())}: {match.group(1)}: {rule}"
-        if path.parts[0] in ("schemas", "actors"):
+        if path.parts[0] in ("schemas", "actors") or path.parts[:2] == ("runtime", "simulation"):
             code = code_of(text)
             for match in CLOCK.finditer(code):
                 line, call = line_at(code, match.start()), match.group(0).strip("( ")
@@ -160,6 +177,11 @@ BAD = [
     ("runtime/include/edupulse/node.hpp", "#include <sqlite3.h>"),
     ("runtime/wire.cpp", "#include <openssl/ssl.h>"),
     ("runtime/include/edupulse/node.hpp", '#include "runtime/alarm.hpp"'),
+    ("runtime/simulation/node.cpp", '#include "actors/router_actor.hpp"'),
+    ("runtime/simulation/node.cpp", "#include <caf/all.hpp>"),
+    ("runtime/simulation/node.cpp", "#include <thread>"),
+    ("runtime/simulation/node.cpp", "auto t = steady_clock::now();"),
+    ("runtime/simulation/node.cpp", '#include "runtime/node_impl.hpp"'),
     ("examples/x.cpp", '#include "runtime/node_impl.hpp"'),
     ("examples/x.cpp", "#include <caf/all.hpp>"),
     ("tools/x.cpp", '#include "actors/router.hpp"'),
@@ -177,6 +199,8 @@ GOOD = [
     ("runtime/include/edupulse/node.hpp", '#include "actors/effect.hpp"'),
     ("runtime/include/edupulse/caf.hpp", '#include "actors/caf.hpp"'),
     ("runtime/tls/openssl.hpp", "#include <openssl/ssl.h>"),
+    ("runtime/simulation/node.cpp", '#include "actors/desk.hpp"\n#include <map>'),
+    ("runtime/simulation/node.cpp", '#include "runtime/completion_sink.hpp"'),
     ("runtime/node.cpp", "#include <thread>\nauto t = steady_clock::now();"),
     ("bench/baseline.cpp", '#include "actors/caf.hpp"'),
     ("bench/membership.cpp", '#include "tests/support/sim_membership.hpp"'),

@@ -1,0 +1,91 @@
+// The wire and the router: frames that arrive, and frames that are to leave.
+
+#include "runtime/simulation/wire.hpp"
+
+namespace edupulse::simulation {
+
+namespace asks = switchboard_effects;
+
+void wire::for_router(const asks::for_router& what) {
+  const auto at = sessions_.find(what.session);
+  if (at == sessions_.end())
+    return;
+  watch_epoch(at->second.with.who);
+  if (what.kind == frame_kind::events)
+    return frame_for_router(at->second, what.body);
+  auto said = decode_control(what.body);
+  if (said)
+    mail_->leave(peer_inputs::control{what.session, std::move(*said)});
+  else
+    board_.cut(what.from, what.session, said.error().text, now(), effects_);
+}
+
+void wire::frame_for_router(live_session& of, std::span<const std::byte> body) {
+  const auto number = of.with.number;
+  auto runs = decode_events(body, of.with.who.node, now(),
+                            link_limits{.max_event_bytes = how_.core.max_event_bytes});
+  if (!runs)
+    return board_.cut(of.with.who.node, number, runs.error().text, now(), effects_);
+  if (auto* from = find(of.with.bulk))
+    from->frame_begins.reset(); // the next one begins with the next read
+  const auto size = body.size();
+  of.taken->bytes += size;
+  std::shared_ptr<void> held(nullptr, [self = self_, taken = of.taken, size, number](void*) {
+    taken->bytes -= size;
+    if (*self != nullptr && taken->bytes <= (*self)->how_.intake_max / 2 &&
+        std::exchange(taken->halted, false))
+      (*self)->later([self, number] { (*self)->read_again(number); });
+  });
+  if (of.taken->bytes > how_.intake_max)
+    if (auto* from = find(of.with.bulk)) {
+      around_.net.halt(of.with.bulk);
+      from->halted = true;
+      of.taken->halted = true;
+    }
+  mail_->leave(peer_inputs::frame{number, std::move(*runs), std::move(held)});
+}
+
+void wire::read_again(std::uint64_t session) {
+  const auto at = sessions_.find(session);
+  if (at == sessions_.end() || quiet_)
+    return;
+  if (auto* from = find(at->second.with.bulk); from != nullptr && from->halted) {
+    from->halted = false;
+    around_.net.read_on(at->second.with.bulk);
+  }
+}
+
+void wire::write_all(const std::vector<order>& what) {
+  for (const auto& one : what)
+    write_one(one);
+  if (effects_.empty())
+    send_out();
+  else
+    settle();
+}
+
+void wire::write_one(const order& one) {
+  const auto at = sessions_.find(one.session);
+  if (at == sessions_.end())
+    return; // it has ended, and the router hears of it
+  const auto with = at->second.with;
+  if (const auto* stop = std::get_if<link_effects::cut>(&one.what->what))
+    return board_.cut(with.who.node, with.number, stop->why, now(), effects_);
+  const auto* events = std::get_if<link_effects::send_events>(&one.what->what);
+  const auto which = events != nullptr ? with.bulk : with.control;
+  auto* to = find(which);
+  if (to == nullptr || to->closing)
+    return;
+  append(which, *to, [&](frame_bytes& into) {
+    if (events != nullptr)
+      append_frame(into, events->runs);
+    else
+      append_frame(into, std::get<link_effects::send_control>(one.what->what).what);
+  });
+  if (events != nullptr)
+    to->frames.emplace_back(to->queued, one.session);
+  else if (to->pending() > how_.rest_max)
+    board_.cut(with.who.node, with.number, "it does not read what it is told", now(), effects_);
+}
+
+} // namespace edupulse::simulation
