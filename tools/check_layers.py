@@ -115,6 +115,8 @@ def rule_broken(path, name):
         return simulation_rule(path, name)
     if level == "runtime" and name.startswith("openssl/") and path.parts[1] != "tls":
         return "only runtime/tls/ includes OpenSSL"
+    if path.parts[:2] == ("examples", "simulator") and name.startswith("runtime/simulation/"):
+        return None  # its virtual mode is a face of the simulation
     if level == "examples" and (is_caf(name) or name.startswith(("actors/", "runtime/"))):
         return "examples use <edupulse/...> and their own schemas"
     if level == "tools" and (is_caf(name) or name.startswith(("actors/", "runtime/", "edupulse/"))):

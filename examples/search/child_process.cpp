@@ -58,7 +58,7 @@ expected<std::unique_ptr<child_process>> child_process::start(std::string name,
   int out[2] = {-1, -1};
   const int err = ::open(made->errors_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
   const bool good = err >= 0 && ::pipe2(in, O_CLOEXEC) == 0 && ::pipe2(out, O_CLOEXEC) == 0;
-  std::string program = "edupulse-search";
+  std::string program = "edupulse-node";
   std::vector<char*> pointers = {program.data()};
   for (auto& each : arguments)
     pointers.push_back(each.data());
@@ -90,10 +90,37 @@ child_process::~child_process() {
 
 expected<std::string> child_process::ask(const std::string& line, duration patience,
                                          const interrupt& stop) {
-  const std::string text = line + "\n";
-  if (::write(to_, text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+  if (!tell(line))
     return tl::unexpected(how_it_ended());
   return read_line(patience, stop);
+}
+
+bool child_process::tell(const std::string& line) {
+  const std::string text = line + "\n";
+  return to_ >= 0 && ::write(to_, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+}
+
+bool child_process::take_line(std::string& line) {
+  for (;;) {
+    if (const auto end = buffer_.find('\n'); end != buffer_.npos) {
+      line = buffer_.substr(0, end);
+      buffer_.erase(0, end + 1);
+      return true;
+    }
+    pollfd one{from_, POLLIN, 0};
+    char part[4096];
+    if (::poll(&one, 1, 0) <= 0)
+      return false;
+    const auto got = ::read(from_, part, sizeof part);
+    if (got <= 0)
+      return false;
+    buffer_.append(part, static_cast<std::size_t>(got));
+  }
+}
+
+void child_process::signal(int number) {
+  if (!has_ended())
+    ::kill(pid_, number);
 }
 
 expected<std::string> child_process::read_line(duration patience, const interrupt& stop) {

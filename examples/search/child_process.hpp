@@ -32,6 +32,15 @@ public:
   /// happened.
   expected<std::string> read_line(duration patience, const interrupt& stop);
   bool has_ended();
+  /// Sends a line that is not answered. False: it is not there any more.
+  bool tell(const std::string& line);
+  /// Can be polled: there is something to take, or the process has ended.
+  int fd() const noexcept { return from_; }
+  /// Reads what there is, and takes a line of it if there is one. Never waits.
+  bool take_line(std::string& line);
+  void signal(int number);
+  /// How, and its last lines. Of a process that has closed its output.
+  error how_it_ended();
   /// SIGKILL.
   void kill();
   /// Closes its input, which ends it, and waits; kills it when `patience` is over.
@@ -39,7 +48,6 @@ public:
 
 private:
   child_process() = default;
-  error how_it_ended();
   bool wait_for_end(duration patience);
 
   std::string name_;

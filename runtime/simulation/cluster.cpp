@@ -32,7 +32,7 @@ cluster::cluster(settings how)
 
 std::size_t cluster::add_node() {
   slot one;
-  one.name = "n" + std::to_string(slots_.size());
+  one.name = "n" + std::to_string(how_.first_name + slots_.size());
   one.at = static_cast<place>(slots_.size() + 1);
   one.id = draw_id();
   slots_.push_back(std::move(one));

@@ -40,7 +40,8 @@ public:
     duration unreachable_after = std::chrono::seconds(60);
     std::size_t intake_max = 8u << 20;
     duration hop = std::chrono::microseconds(20);
-    bool tracked = true; ///< every event is followed; costs a little
+    std::size_t first_name = 0; ///< nodes are called n0, n1 ..., or from another number on
+    bool tracked = true;        ///< every event is followed; costs a little
     std::function<void(std::string_view line)> trace{};
   };
   explicit cluster(settings how);

@@ -42,7 +42,7 @@ def isolated_until_dead(lab):
     """N1, G40: a node is cut off until it is believed dead, and comes back when the cut
     heals."""
     net = Net(lab, 3)
-    a, b, c = cluster(lab, net)
+    a, b, c = cluster(lab, net, unreachable_ms=600_000 if SOAK else 60_000)
     a.publish(10**9, 300)
     time.sleep(0.5)
     net.rules(*isolated(net.hosts[1]))
@@ -133,7 +133,8 @@ def loss(lab):
     """N7, G22: one packet in a hundred, in ten, in five is lost on each way. Nobody is believed
     dead for that; with three in ten lost they may be, and nothing stands still for good."""
     net = Net(lab, 3)
-    a, b, c = cluster(lab, net, profile="lan")
+    # With three packets in ten lost a line may stand still for longer than the default waits.
+    a, b, c = cluster(lab, net, profile="lan", stall_ms=120_000 if SOAK else 2_000)
     a.publish(10**9, 300)
     for percent in (1, 5, 10, 20) if SOAK else (5, 20):
         net.rules(*lossy(percent))
@@ -147,7 +148,7 @@ def loss(lab):
     if not SOAK:
         return verdict
     owed = {"a": a.now.last_published()}
-    a.publish(10**9, 300)
+    a.publish(10**9, 50)
     net.rules(*lossy(30))
     time.sleep(60)
     net.rules()

@@ -1,0 +1,80 @@
+#pragma once
+// What a node of a run saw, in a file that its parent reads while it runs, and that survives its
+// death: records lie in a shared mapping, and putting one costs no system call.
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+
+namespace edupulse::simulator {
+
+enum class record_kind : std::uint32_t {
+  nothing = 0, ///< begun, and not finished
+  intended,    ///< `publish` is about to be called
+  published,   ///< it returned, with this id
+  refused,     ///< it said no
+  handled,
+  failed, ///< a call that threw or rejected
+};
+
+/// 72 bytes. Times are of the clock that all processes of a machine share.
+struct record {
+  record_kind kind = record_kind::nothing;
+  std::uint32_t handler = 0; ///< place in the plan
+  std::uint64_t number = 0;  ///< of the event, among those of one start of a publisher, from 1
+  std::uint64_t id_high = 0;
+  std::uint64_t id_low = 0;
+  std::uint64_t key = 0;     ///< hash
+  std::uint64_t payload = 0; ///< hash
+  std::int64_t at_ns = 0;
+  std::uint64_t gap = 0;
+  std::uint32_t attempt = 0;
+  std::uint32_t start = 0; ///< of the process that noted it
+};
+static_assert(sizeof(record) == 72);
+
+/// One writer process with several threads.
+class journal_writer {
+public:
+  /// A file of holes: only what is used costs memory and disk.
+  journal_writer(const std::filesystem::path& file, std::size_t records);
+  ~journal_writer();
+  journal_writer(const journal_writer&) = delete;
+  journal_writer& operator=(const journal_writer&) = delete;
+
+  bool is_open() const noexcept { return base_ != nullptr; }
+  /// False: it is full, and what happens now is not known to the verdict.
+  bool put(record_kind what, record entry) noexcept;
+
+private:
+  std::size_t records_;
+  std::byte* base_ = nullptr;
+  std::atomic<std::size_t> next_{0};
+};
+
+/// Of a process that may run, or have ended.
+class journal_reader {
+public:
+  journal_reader() = default;
+  journal_reader(const std::filesystem::path& file, std::size_t records);
+  ~journal_reader();
+  journal_reader(journal_reader&& other) noexcept;
+  journal_reader& operator=(journal_reader&& other) noexcept;
+
+  /// All records up to now, but those that are being written.
+  std::span<const record> all() noexcept;
+  /// Those that came since the last call.
+  std::span<const record> fresh() noexcept;
+  /// The writer had no room for what came last.
+  bool is_full() noexcept { return all().size() == records_ && records_ > 0; }
+
+private:
+  std::size_t records_ = 0;
+  const std::byte* base_ = nullptr;
+  std::size_t whole_ = 0;
+  std::size_t told_ = 0;
+};
+
+} // namespace edupulse::simulator

@@ -1,0 +1,84 @@
+#pragma once
+// Turns at a rate, and lines of a pipe.
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <poll.h>
+#include <string>
+#include <unistd.h>
+
+namespace edupulse::simulator {
+
+/// So many turns a second; 0: no limit. Who was late catches up with a tenth of a second at most.
+class pace {
+public:
+  explicit pace(double rate) : rate_(rate), from_(clock::now()) {}
+
+  void wait_for_turn(const std::atomic<bool>& enough) {
+    if (rate_ <= 0)
+      return;
+    for (;;) {
+      const double passed = std::chrono::duration<double>(clock::now() - from_).count();
+      const double ahead = static_cast<double>(turns_) / rate_ - passed;
+      if (ahead < -0.1) { // it does not owe the past
+        from_ = clock::now();
+        turns_ = 0;
+      }
+      if (ahead <= 0 || enough)
+        break;
+      ::poll(nullptr, 0, static_cast<int>(std::clamp(ahead * 1000, 1.0, 100.0)));
+    }
+    ++turns_;
+  }
+
+private:
+  using clock = std::chrono::steady_clock;
+  double rate_;
+  clock::time_point from_;
+  std::uint64_t turns_ = 0;
+};
+
+/// One line, whatever is in it.
+inline std::string on_one_line(std::string text) {
+  for (auto& each : text)
+    if (each == '\n' || each == '\r')
+      each = ' ';
+  return text;
+}
+
+/// Lines of `fd`; a byte on `ends` counts as the line "stop 10".
+class line_source {
+public:
+  line_source(int fd, int ends) : fd_(fd), ends_(ends) {}
+  /// False: there are no more.
+  bool next(std::string& line) {
+    for (;;) {
+      if (const auto end = text_.find('\n'); end != std::string::npos) {
+        line = text_.substr(0, end);
+        text_.erase(0, end + 1);
+        return true;
+      }
+      pollfd either[2] = {{fd_, POLLIN, 0}, {ends_, POLLIN, 0}};
+      if (::poll(either, 2, -1) < 0)
+        continue;
+      if ((either[1].revents & POLLIN) != 0) {
+        line = "stop 10";
+        return true;
+      }
+      char some[4096];
+      const auto size = ::read(fd_, some, sizeof some);
+      if (size <= 0)
+        return false;
+      text_.append(some, static_cast<std::size_t>(size));
+    }
+  }
+
+private:
+  int fd_;
+  int ends_;
+  std::string text_;
+};
+
+} // namespace edupulse::simulator

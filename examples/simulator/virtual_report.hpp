@@ -1,0 +1,43 @@
+#pragma once
+// What is seen of a cluster in virtual time, as a report.
+
+#include "plan.hpp"
+#include "report.hpp"
+#include "runtime/simulation/cluster.hpp"
+
+namespace edupulse::simulator {
+
+class virtual_watch {
+public:
+  virtual_watch(const plan& what, const simulation::cluster& all) : plan_(what), all_(all) {}
+
+  void begin(time_point now) { began_ = now; }
+  double next_look() const noexcept { return next_look_; }
+  /// Notes who sees whom, and what is owed.
+  void look(double seconds);
+  /// Something happened.
+  void say(double seconds, const std::string& what);
+  /// `unrest`: why it did not come to rest, or empty.
+  run_report conclude(const simulation::verdict& found, const std::string& unrest, double seconds,
+                      bool interrupted);
+
+private:
+  void add_samples(run_report& to, double seconds) const;
+  void add_ledger(run_report& to) const;
+  void add_verdict(run_report& to, const simulation::verdict& found,
+                   const std::string& unrest) const;
+
+  const plan& plan_;
+  const simulation::cluster& all_;
+  time_point began_{};
+  double next_look_ = 0;
+  struct owed_then {
+    double at;
+    std::vector<std::uint64_t> by_node;
+  };
+  std::vector<owed_then> owed_;
+  std::vector<run_report::sighting> sightings_;
+  std::map<std::pair<std::string, std::string>, run_report::member_state> seen_;
+};
+
+} // namespace edupulse::simulator

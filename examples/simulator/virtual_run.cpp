@@ -1,0 +1,277 @@
+#include "virtual_run.hpp"
+#include "runtime/simulation/cluster.hpp"
+#include "virtual_report.hpp"
+#include <algorithm>
+#include <cmath>
+
+namespace edupulse::simulator {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr double rate_without_limit =
+    10'000; ///< events a second: what "as fast as it goes" is here
+constexpr auto meets_within = 60s;
+constexpr auto settles_within = 120s;
+
+duration seconds_of(double seconds) {
+  return std::chrono::duration_cast<duration>(std::chrono::duration<double>(seconds));
+}
+
+simulation::subscription_order order_of(const handler_plan& one) {
+  simulation::subscription_order made;
+  made.name = one.name;
+  made.filter = ">";
+  made.options.group = one.group;
+  made.options.backlog_events = one.backlog;
+  made.options.overload = overload_of(one.overload);
+  made.options.stall_after = seconds_of(one.stall_after);
+  made.how.crash = one.crash_loop_for > 0 ? std::max(one.throws, 0.01) : one.throws;
+  made.how.reject = one.poison_every > 0 ? 1.0 / static_cast<double>(one.poison_every) : 0;
+  made.how.pace = std::max<duration>(seconds_of(one.takes_ms / 1000), 20us);
+  return made;
+}
+
+class virtual_run {
+public:
+  virtual_run(const plan& what, const virtual_settings& how, const search::interrupt& stop)
+      : plan_(what), stop_(stop), all_(settings_of(what, how)), watch_(what, all_) {
+    for (std::size_t node = 0; node < plan_.nodes; ++node)
+      if (!comes_late(node))
+        places_.push_back(node);
+    for (std::size_t node = 0; node < plan_.nodes; ++node)
+      if (comes_late(node))
+        places_.push_back(node);
+    steps_of_faults();
+  }
+
+  run_report carry_out() {
+    for (std::size_t at = 0; at < all_.size(); ++at)
+      subscribe(at);
+    const bool met = all_.run_until([&] { return whole(); }, meets_within);
+    began_ = all_.now();
+    watch_.begin(began_);
+    if (met)
+      play();
+    all_.run_for(1s); // what was published last is on its way
+    const bool rests = met && !stop_.happened() &&
+                       all_.run_until([&] { return whole() && all_.is_at_rest(); }, settles_within);
+    watch_.look(seconds());
+    return watch_.conclude(all_.judge(rests), rests ? std::string() : all_.unrest(), seconds(),
+                           stop_.happened());
+  }
+
+private:
+  struct step {
+    double at;
+    bool begins;
+    const fault_plan* what;
+  };
+
+  static simulation::cluster::settings settings_of(const plan& what, const virtual_settings& how) {
+    simulation::cluster::settings made;
+    made.seed = what.seed;
+    made.nodes = what.nodes;
+    for (const auto& one : what.faults)
+      if (one.what == fault_word::late)
+        made.nodes -= one.nodes.size();
+    made.first_name = 1;
+    made.net.seed = what.seed;
+    made.members = what.profile == "wan"   ? wan_profile()
+                   : what.profile == "lan" ? lan_profile()
+                                           : local_profile();
+    made.unreachable_after = seconds_of(what.unreachable_after);
+    made.trace = how.trace;
+    return made;
+  }
+  bool comes_late(std::size_t node) const {
+    return std::any_of(plan_.faults.begin(), plan_.faults.end(), [&](const fault_plan& one) {
+      return one.what == fault_word::late &&
+             std::find(one.nodes.begin(), one.nodes.end(), node) != one.nodes.end();
+    });
+  }
+  /// Where a node of the plan is in the cluster.
+  std::size_t at(std::size_t node) const {
+    return static_cast<std::size_t>(std::find(places_.begin(), places_.end(), node) -
+                                    places_.begin());
+  }
+  double seconds() const { return std::chrono::duration<double>(all_.now() - began_).count(); }
+  bool whole() const { return all_.is_whole() && all_.is_informed(); }
+
+  void subscribe(std::size_t place) {
+    const auto node = places_[place];
+    for (const auto& one : plan_.handlers)
+      if (one.nodes.empty() ||
+          std::find(one.nodes.begin(), one.nodes.end(), node) != one.nodes.end())
+        static_cast<void>(all_.subscribe(place, order_of(one)));
+  }
+
+  void steps_of_faults() {
+    for (const auto& one : plan_.faults) {
+      steps_.push_back({one.at, true, &one});
+      if (one.lasts > 0)
+        steps_.push_back({one.at + one.lasts, false, &one});
+    }
+    std::stable_sort(steps_.begin(), steps_.end(),
+                     [](const step& a, const step& b) { return a.at < b.at; });
+  }
+
+  /// Publishes at the plan's rate, and breaks what is due.
+  void play() {
+    const double rate = plan_.rate > 0 ? plan_.rate : rate_without_limit;
+    std::uint64_t published = 0;
+    std::size_t next = 0;
+    while ((published < plan_.events || next < steps_.size()) && !stop_.happened()) {
+      const double event = published < plan_.events ? static_cast<double>(published) / rate : 1e9;
+      const double fault = next < steps_.size() ? steps_[next].at : 1e9;
+      advance(std::min(event, fault));
+      if (fault <= event)
+        carry_out(steps_[next++]);
+      else
+        publish(published++);
+    }
+  }
+  void advance(double until) {
+    while (seconds() < until) {
+      const double look = watch_.next_look();
+      all_.run_for(std::max<duration>(seconds_of(std::min(until, look) - seconds()), 1us));
+      if (seconds() >= look)
+        watch_.look(seconds());
+    }
+  }
+  void publish(std::uint64_t number) {
+    const auto publisher = at(number % plan_.publishers);
+    simulation::event_order_form form;
+    form.key = "k" + std::to_string(number * 0x9e3779b97f4a7c15ULL % plan_.keys);
+    form.bytes = 256;
+    form.level =
+        plan_.level == "best_effort" ? delivery_level::best_effort : delivery_level::acknowledged;
+    // Who is down publishes nothing; who is held up tries again.
+    for (int tries = 0; tries < 10'000 && all_.is_up(publisher) && !all_.is_paused(publisher);
+         ++tries) {
+      const auto done = all_.publish(publisher, form);
+      if (done || done.error().code != errc::back_pressure ||
+          form.level == delivery_level::best_effort)
+        return;
+      all_.run_for(1ms);
+    }
+  }
+
+  void apply(simulation::fault_kind what, std::size_t a, std::size_t b = 0, double period = 0,
+             const fault_plan* how = nullptr) {
+    simulation::fault made;
+    made.what = what;
+    made.a = a;
+    made.b = b;
+    made.period = seconds_of(period);
+    if (how != nullptr) {
+      made.delay = seconds_of(how->delay_ms / 1000);
+      made.rate = how->bytes_per_second;
+    }
+    all_.apply(made);
+  }
+  void each_pair(const fault_plan& of, simulation::fault_kind what) {
+    for (std::size_t i = 0; i < of.nodes.size(); ++i)
+      for (std::size_t j = 0; j < i; ++j)
+        apply(what, at(of.nodes[j]), at(of.nodes[i]), of.period, &of);
+  }
+
+  void carry_out(const step& what) {
+    watch_.say(seconds(), to_string(*what.what) + (what.begins ? "" : " is over"));
+    if (what.begins)
+      begin(*what.what);
+    else
+      end(*what.what);
+  }
+  void begin(const fault_plan& what) {
+    using kind = simulation::fault_kind;
+    switch (what.what) {
+    case fault_word::kill:
+      for (const auto one : what.nodes)
+        apply(kind::kill, at(one));
+      return;
+    case fault_word::stop:
+      for (const auto one : what.nodes)
+        apply(kind::pause, at(one));
+      return;
+    case fault_word::leave:
+      for (const auto one : what.nodes)
+        apply(kind::leave, at(one));
+      return;
+    case fault_word::late:
+      for (std::size_t i = 0; i < what.nodes.size(); ++i) {
+        const auto place = all_.add_node();
+        subscribe(place);
+        all_.start(place);
+      }
+      return;
+    case fault_word::reset:
+      return each_pair(what, kind::reset);
+    default:
+      networked_.push_back(&what);
+      return network(what);
+    }
+  }
+  void network(const fault_plan& what) {
+    using kind = simulation::fault_kind;
+    if (what.what == fault_word::partition) {
+      simulation::fault made;
+      made.what = kind::partition;
+      for (const auto one : what.nodes)
+        made.side.push_back(at(one));
+      return all_.apply(made);
+    }
+    if (what.what == fault_word::one_way)
+      return apply(kind::one_way, at(what.nodes[0]), at(what.nodes[1]));
+    each_pair(what, what.what == fault_word::slow   ? kind::slow
+                    : what.what == fault_word::flap ? kind::flap
+                                                    : kind::cut);
+  }
+  void end(const fault_plan& what) {
+    using kind = simulation::fault_kind;
+    if (what.what == fault_word::kill || what.what == fault_word::leave) {
+      for (const auto one : what.nodes)
+        apply(kind::restart, at(one));
+    } else if (what.what == fault_word::stop) {
+      for (const auto one : what.nodes)
+        apply(kind::resume, at(one));
+    } else if (what.is_of_network()) { // those that are left are made anew
+      std::erase(networked_, &what);
+      apply(kind::heal, 0);
+      for (const auto* one : networked_)
+        network(*one);
+    }
+  }
+
+  const plan& plan_;
+  const search::interrupt& stop_;
+  simulation::cluster all_;
+  virtual_watch watch_;
+  std::vector<std::size_t> places_; ///< node of the plan, by place in the cluster
+  std::vector<step> steps_;
+  std::vector<const fault_plan*> networked_;
+  time_point began_{};
+};
+
+} // namespace
+
+run_report run_virtual(const plan& what, const virtual_settings& how,
+                       const search::interrupt& stop) {
+  return virtual_run(what, how, stop).carry_out();
+}
+
+plan shrunk(const plan& failing, const search::interrupt& stop) {
+  auto best = failing;
+  for (std::size_t at = 0; at < best.faults.size() && !stop.happened();) {
+    auto less = best;
+    less.faults.erase(less.faults.begin() + static_cast<std::ptrdiff_t>(at));
+    if (run_virtual(less, {}, stop).outcome.ok)
+      ++at;
+    else
+      best = std::move(less);
+  }
+  return best;
+}
+
+} // namespace edupulse::simulator

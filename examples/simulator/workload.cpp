@@ -1,0 +1,130 @@
+#include "workload.hpp"
+#include "lesson.capnp.h"
+#include "schemas/hash.hpp"
+#include <array>
+#include <capnp/dynamic.h>
+
+namespace edupulse::simulator {
+
+namespace {
+
+constexpr std::size_t skipped_max = 20; ///< a file of another kind has a million bad lines
+
+constexpr std::array subjects = {"Quantum Mechanics", "Irregular Verbs", "Photosynthesis",
+                                 "Linear Algebra",    "The Silk Road",   "Supply and Demand",
+                                 "Plate Tectonics",   "Fugue and Canon"};
+constexpr std::array forms = {"A First Encounter", "Exercises", "Common Mistakes", "In Pictures",
+                              "Before the Exam"};
+
+const event_type* type_named(std::string_view name) {
+  static const std::array known = {
+      &event_traits<LessonPublished>::type(), &event_traits<LessonUpdated>::type(),
+      &event_traits<LessonWithdrawn>::type(), &event_traits<StudentEnrolled>::type(),
+      &event_traits<QuizSubmitted>::type()};
+  for (const auto* one : known)
+    if (one->name == name)
+      return one;
+  return nullptr;
+}
+
+} // namespace
+
+std::uint64_t hash_of(capnp::AnyStruct::Reader payload) {
+  const auto words = payload.canonicalize(); // wherever its parts lie
+  const auto bytes = words.asBytes();
+  return text_hash({reinterpret_cast<const char*>(bytes.begin()), bytes.size()});
+}
+
+bool is_poison(std::uint64_t payload_hash, std::uint64_t every) noexcept {
+  return mix_bits(payload_hash) % every == 0;
+}
+
+workload::workload(const plan& what, std::size_t node, std::uint64_t first)
+    : plan_(what), node_(node), place_(first * what.publishers + node) {
+  if (what.input.empty())
+    return;
+  input_.open(what.input);
+  std::string line;
+  for (; line_ < place_ && std::getline(input_, line); ++line_) {
+  }
+}
+
+bool workload::next(bool best_effort, record& into) {
+  options_ = {};
+  options_.level = best_effort ? delivery_level::best_effort : delivery_level::acknowledged;
+  if (!plan_.input.empty()) {
+    if (!next_line())
+      return false;
+    options_.subject = read_->subject;
+    options_.key = read_->key;
+    options_.meta = read_->meta;
+    std::string key = read_->key;
+    if (key.empty() && read_->type->key_of != nullptr) // as the node does it
+      key = read_->type->key_of(read_->message->getRoot<capnp::AnyPointer>().asReader());
+    into.key = text_hash(key);
+  } else {
+    const auto place = place_;
+    place_ += plan_.publishers;
+    const auto dice = mix_bits(place ^ plan_.seed << 32);
+    id_ = "lesson-" + std::to_string(dice % plan_.keys);
+    teacher_ = "teacher-" + std::to_string(dice >> 32 & 63);
+    title_ = std::string(subjects[dice % subjects.size()]) + ": " + forms[dice % forms.size()];
+    body_ = title_ + ", edition " + std::to_string(place) +
+            ". We go through it step by step, with examples from everyday life, and there is a "
+            "quiz at the end. Bring pencil and paper.";
+    into.key = text_hash(id_);
+  }
+  into.payload = payload_hash();
+  return true;
+}
+
+/// The next line of this publisher's that is an event.
+bool workload::next_line() {
+  for (std::string line; std::getline(input_, line);) {
+    const auto number = line_++;
+    if (number % plan_.publishers != node_ || line.empty())
+      continue;
+    auto event = from_json(line, type_named, {});
+    if (event) {
+      read_.emplace(std::move(*event));
+      return true;
+    }
+    if (skipped_.size() < skipped_max)
+      skipped_.push_back("line " + std::to_string(number + 1) + ": " + event.error().text);
+    else if (skipped_.size() == skipped_max)
+      skipped_.push_back("... and more lines that are no events");
+  }
+  return false;
+}
+
+std::uint64_t workload::payload_hash() const {
+  if (read_)
+    return hash_of(capnp::AnyStruct::Reader(read_->payload()));
+  capnp::MallocMessageBuilder builder;
+  auto lesson = builder.initRoot<LessonPublished>();
+  lesson.setLessonId(id_);
+  lesson.setTeacherId(teacher_);
+  lesson.setTitle(title_);
+  lesson.setBody(body_);
+  return hash_of(capnp::AnyStruct::Reader(lesson.asReader()));
+}
+
+expected<receipt> workload::publish(node& at) {
+  if (read_)
+    return at.publish(
+        *read_->type,
+        [&](capnp::AnyPointer::Builder payload) {
+          payload.setAs<capnp::DynamicStruct>(read_->payload());
+        },
+        options_);
+  return at.publish<LessonPublished>(
+      [&](LessonPublished::Builder lesson) {
+        lesson.setLessonId(id_);
+        lesson.setTeacherId(teacher_);
+        lesson.setTitle(title_);
+        lesson.setBody(body_);
+      },
+      options_);
+}
+
+} // namespace edupulse::simulator

@@ -1,0 +1,48 @@
+#pragma once
+// What the publishers of a run publish: lessons that are made up, or lines of a file.
+
+#include "journal.hpp"
+#include "plan.hpp"
+#include "schemas/json.hpp"
+#include <capnp/any.h>
+#include <edupulse/node.hpp>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace edupulse::simulator {
+
+/// Of the payload, the same wherever it is read.
+std::uint64_t hash_of(capnp::AnyStruct::Reader payload);
+/// About one event in `every`, the same for everybody who looks.
+bool is_poison(std::uint64_t payload_hash, std::uint64_t every) noexcept;
+
+/// Of one publisher, from its event `first` on. Publishers of a plan take turns.
+class workload {
+public:
+  workload(const plan& what, std::size_t node, std::uint64_t first);
+
+  /// Prepares the next event and fills in what is noted of it. False: there are no more.
+  bool next(bool best_effort, record& into);
+  /// What `next` has prepared. Errors: of the node.
+  expected<receipt> publish(node& at);
+  /// Lines that are no events, and why.
+  const std::vector<std::string>& skipped() const noexcept { return skipped_; }
+
+private:
+  bool next_line();
+  std::uint64_t payload_hash() const;
+
+  const plan& plan_;
+  std::size_t node_;
+  std::uint64_t place_; ///< among the events of all publishers
+  std::ifstream input_;
+  std::uint64_t line_ = 0;
+  std::optional<json_event> read_;
+  publish_options options_;
+  std::string id_, teacher_, title_, body_;
+  std::vector<std::string> skipped_;
+};
+
+} // namespace edupulse::simulator

@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""Runs the simulator from outside: every scenario, bad input, Ctrl-C; nothing may be left behind.
+
+  simulate.py --simulate FILE [--only NAME]     EDUPULSE_SOAK=1: twenty seeds of each scenario
+"""
+import argparse
+import concurrent.futures
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SOAK = bool(os.environ.get("EDUPULSE_SOAK"))
+SEED = int(os.environ.get("EDUPULSE_SEED", "1"))
+AT_ONCE = 3  # most of a run is waiting for somebody to notice something
+
+
+class Failed(Exception):
+    pass
+
+
+def check(good, why):
+    if not good:
+        raise Failed(why)
+
+
+def run(simulate, *arguments, place, seconds=180, **how):
+    env = {**os.environ, "TMPDIR": str(place)}
+    return subprocess.run([simulate, *arguments], capture_output=True, text=True, timeout=seconds,
+                          env=env, **how)
+
+
+def leftovers(place):
+    return [str(file) for file in pathlib.Path(place).iterdir()]
+
+
+def scenario(simulate, name, seed):
+    """A scenario passes, and its report has what it should."""
+    with tempfile.TemporaryDirectory() as place:
+        report = pathlib.Path(place) / "report.json"
+        done = run(simulate, name, "--seed", str(seed), "--json", str(report), place=place)
+        check(done.returncode == 0, f"{name}, seed {seed}, ended with {done.returncode}:\n"
+                                    f"{done.stdout}{done.stderr}")
+        said = json.loads(report.read_text())
+        check(said["verdict"]["ok"] and said["scenario"] == name, f"{name}: {said['verdict']}")
+        check(len(said["series"]["t"]) > 5 and sum(said["series"]["handled"]) > 0,
+              f"{name}: the series are empty")
+        report.unlink()
+        check(not leftovers(place), f"{name} left {leftovers(place)}")
+        return said["verdict"]["text"]
+
+
+def in_virtual_time(simulate, name, count):
+    """Seeds of a scenario pass in virtual time."""
+    with tempfile.TemporaryDirectory() as place:
+        load = [] if SOAK or name == "overload-10x" else ["--rate", "500", "--duration", "10"]
+        done = run(simulate, name, "--mode", "virtual", "--seeds", f"{SEED}..{SEED + count - 1}",
+                   *load, place=place, seconds=3000)
+        check(done.returncode == 0, f"{name}: {done.stdout}{done.stderr}")
+        return done.stdout.strip()
+
+
+def same_run(simulate):
+    """The same seed gives the same trace, to the byte, and another seed another one."""
+    with tempfile.TemporaryDirectory() as place:
+        traces = []
+        for seed in ("3", "3", "4"):
+            to = pathlib.Path(place) / "trace"
+            done = run(simulate, "kill-one", "--mode", "virtual", "--events", "500", "--seed", seed,
+                       "--trace", str(to), place=place)
+            check(done.returncode == 0, done.stdout + done.stderr)
+            traces.append(to.read_bytes())
+        check(len(traces[0]) > 100_000, "the trace is short")
+        check(traces[0] == traces[1], "two runs of one seed differ")
+        check(traces[0] != traces[2], "two seeds give one run")
+        shown = run(simulate, "kill-one", "--mode", "virtual", "--events", "500", "--seed", "3",
+                    "--trace", "-", place=place)
+        check(shown.stdout.encode() == traces[0], "standard output has another trace")
+    return f"{len(traces[0])} bytes"
+
+
+def fails_and_shrinks(simulate):
+    """What a scenario does not allow fails it, and the faults that do not matter are left out."""
+    with tempfile.TemporaryDirectory() as place:
+        done = run(simulate, "kill-one", "--mode", "virtual", "--seeds", "1..3",
+                   "--handlers", "picky poison=50", "--faults",
+                   "kill:n2@2+1, cut:n1/n3@4+1", "--events", "4000", place=place)
+        check(done.returncode == 1, f"it ended with {done.returncode}: {done.stdout}")
+        check('seed 1 fails. The fewest faults with which it does: --faults ""' in done.stdout,
+              done.stdout)
+    return "none of the faults is needed"
+
+
+def refuses(simulate, arguments, words):
+    with tempfile.TemporaryDirectory() as place:
+        done = run(simulate, *arguments, place=place, seconds=20)
+        said = f"{arguments}: {done.returncode}, {done.stderr!r}"
+        check(done.returncode == 2, said)
+        check(words in done.stderr, f"{said}: it does not say {words!r}")
+        check(not leftovers(place), f"{arguments} left {leftovers(place)}")
+
+
+def bad_input(simulate):
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        file.write('nodes = 3\nevnts = 7\n')
+        file.flush()
+        refuses(simulate, [file.name], f"{file.name}:2: nothing is called `evnts` here")
+    refuses(simulate, ["stedy"], 'did you mean "steady"?')
+    refuses(simulate, ["explain", "stedy"], 'did you mean "steady"?')
+    refuses(simulate, ["--evnts", "7"], 'there is no option "--evnts": did you mean "--events"?')
+    refuses(simulate, ["--nodes", "0"], "1 to 64 nodes")
+    refuses(simulate, ["--nodes", "10000"], "1 to 64 nodes")
+    refuses(simulate, ["--nodes", "-1"], "nodes")
+    refuses(simulate, ["--rate", "-1"], "a rate is 0")
+    refuses(simulate, ["--rate", "fast"], "rate")
+    refuses(simulate, ["--faults", "kil:n2@3"], 'did you mean "kill"?')
+    refuses(simulate, ["--faults", "kill:n9@3"], "there are 5 nodes")
+    refuses(simulate, ["--mode", "virtual", "--nodes", "1001"], "1 to 1000 nodes")
+    refuses(simulate, ["--mode", "virtual", "--seeds", "7"], "--seeds is A..B")
+    refuses(simulate, ["--trace", "-"], "--seeds and --trace are for --mode virtual")
+    refuses(simulate, ["--mode", "real"], "real")
+    refuses(simulate, ["--input", "/nowhere/lessons.jsonl"], 'cannot read "/nowhere/lessons.jsonl"')
+    refuses(simulate, ["--report", "/nowhere/report.html"], 'cannot write "/nowhere/report.html"')
+    return "every refusal says what to do"
+
+
+def bad_lines(simulate):
+    """Lines that are no events are skipped, and told with their numbers."""
+    with tempfile.TemporaryDirectory() as place:
+        lines = pathlib.Path(place) / "lessons.jsonl"
+        good = '{"name":"lesson.published","lessonId":"l%d","title":"t","body":"b"}\n'
+        lines.write_text("".join(good % i for i in range(50)) + "{ no json\n" +
+                         "".join(good % i for i in range(50)))
+        done = run(simulate, "--nodes", "2", "--publishers", "1", "--handlers", "indexer",
+                   "--events", "1000", "--rate", "0", "--input", str(lines), place=place)
+        check(done.returncode == 0, done.stdout + done.stderr)
+        check("line 51: " in done.stdout, f"line 51 is not told: {done.stdout}")
+        check("100 events accepted, 200 handled" in done.stdout, done.stdout)
+    return "line 51 is told"
+
+
+def processes_of(group):
+    """Of that process group, and of those below it, from /proc."""
+    found, parents = [], {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                parents[int(entry.name)] = (int(fields[1]), fields[0])
+            except OSError:
+                continue
+    waiting = [group]
+    while waiting:
+        one = waiting.pop()
+        below = [pid for pid, (parent, state) in parents.items() if parent == one and state != "Z"]
+        found += below
+        waiting += below
+    return found
+
+
+def interrupted(simulate):
+    """Ctrl-C ends all nodes within two seconds, and the ledger is printed."""
+    with tempfile.TemporaryDirectory() as place:
+        running = subprocess.Popen([simulate, "steady"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True,
+                                   env={**os.environ, "TMPDIR": place})
+        for line in running.stderr:
+            if "published" in line:
+                break
+        children = processes_of(running.pid)
+        check(len(children) == 5, f"{len(children)} nodes were running")
+        began = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        said = running.communicate(timeout=20)[0]
+        took = time.monotonic() - began
+        check(running.returncode == 130, f"it ended with {running.returncode}")
+        check(took < 2.5, f"it took {took:.1f} s")
+        check("indexer@n2" in said and "NOT CHECKED: the run was interrupted" in said, said)
+        still = [pid for pid in children if os.path.exists(f"/proc/{pid}")]
+        check(not still, f"{still} live on")
+        check(not leftovers(place), f"it left {leftovers(place)}")
+    return f"in {took:.1f} s"
+
+
+def crashed(simulate):
+    """A node that somebody kills is a failure of the run, and its last words are shown."""
+    with tempfile.TemporaryDirectory() as place:
+        running = subprocess.Popen([simulate, "steady"], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True,
+                                   env={**os.environ, "TMPDIR": place})
+        for line in running.stderr:
+            if "published" in line:
+                break
+        os.kill(processes_of(running.pid)[2], signal.SIGSEGV)
+        said = running.communicate(timeout=100)[0]
+        check(running.returncode == 1, f"it ended with {running.returncode}: {said}")
+        check("crashed: the process of node n" in said and "signal 11" in said, said)
+        check(not leftovers(place), f"it left {leftovers(place)}")
+    return "it is told"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--simulate", required=True)
+    parser.add_argument("--only", action="append")
+    args = parser.parse_args()
+    listed = subprocess.run([args.simulate, "scenarios"], capture_output=True, text=True,
+                            check=True).stdout
+    names = [line.split()[0] for line in listed.splitlines()]
+    seeds = range(SEED, SEED + (20 if SOAK else 1))
+    tests = [(f"{name}/{seed}", scenario, (name, seed)) for name in names for seed in seeds]
+    tests += [(f"{name}/virtual", in_virtual_time, (name, 1000 if SOAK else 20)) for name in names]
+    tests += [(test.__name__, test, ()) for test in (bad_input, bad_lines, interrupted, crashed,
+                                                     same_run, fails_and_shrinks)]
+    if args.only:
+        tests = [test for test in tests if any(test[0].startswith(one) for one in args.only)]
+
+    def one(test):
+        name, body, arguments = test
+        began = time.monotonic()
+        try:
+            verdict, said = "OK", body(args.simulate, *arguments)
+        except Failed as why:
+            verdict, said = "FAILED", str(why)
+        except subprocess.TimeoutExpired as why:
+            verdict, said = "FAILED", f"it did not end: {why.stdout} {why.stderr}"
+        print(f"{verdict} {name} ({time.monotonic() - began:.1f} s) {said}", flush=True)
+        return verdict == "OK"
+
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        good = list(pool.map(one, tests))
+    if not all(good):
+        return 1
+    print(f"All tests passed ({len(good)} assertions in {len(good)} test cases)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
