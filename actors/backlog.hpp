@@ -6,7 +6,9 @@
 //      ^                 |
 //      +-----drained-----+        (drop_*, latest_per_key: no gate, no stall; what is full drops)
 
+#include "actors/budget.hpp"
 #include "actors/options.hpp"
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -21,7 +23,9 @@ public:
     std::size_t bytes = 4u << 20;
     duration stall_after = std::chrono::seconds(2);
   };
-  backlog(settings how, time_point now) noexcept : how_(how), last_progress_(now) {}
+  /// `shared`: what others of its node hold, too, is counted there by whoever keeps the events.
+  backlog(settings how, time_point now, budget shared = {}) noexcept
+      : how_(how), shared_(std::move(shared)), last_progress_(now) {}
 
   // -- what is owed -------------------------------------------------------------------
   void add(std::size_t events, std::size_t bytes) noexcept {
@@ -36,12 +40,16 @@ public:
   std::size_t bytes() const noexcept { return bytes_; }
   bool empty() const noexcept { return events_ == 0; }
   /// More is owed than the limits allow: an event that was counted already is one too many.
-  bool over() const noexcept { return events_ > how_.events || bytes_ > how_.bytes; }
+  bool over() const noexcept {
+    return events_ > how_.events || bytes_ > how_.bytes || over_budget();
+  }
+  /// Of the shared budget. One event has room whatever others hold, or nothing would ever move.
+  bool over_budget() const noexcept { return events_ > 1 && bytes_ > shared_.room(); }
   bool would_be_over(std::size_t events, std::size_t bytes) const noexcept {
-    return events_ + events > how_.events || bytes_ + bytes > how_.bytes;
+    return events_ + events > how_.events || bytes_ + bytes > most_bytes();
   }
   bool has_room() const noexcept {
-    return events_ <= how_.events / 16 * 15 && bytes_ <= how_.bytes / 16 * 15;
+    return events_ <= how_.events / 16 * 15 && bytes_ <= most_bytes() / 16 * 15;
   }
 
   // -- the gate -----------------------------------------------------------------------
@@ -58,8 +66,8 @@ public:
       return std::nullopt;
     if (gate_closed_ && (stalled_ || ended || room))
       return gate_closed_ = false;
-    const bool full = events_ >= how_.events || bytes_ >= how_.bytes;
-    if (gate_closed_ || stalled_ || ended || !full)
+    const bool full = events_ >= how_.events || bytes_ >= most_bytes();
+    if (gate_closed_ || stalled_ || ended || !full || empty())
       return std::nullopt;
     return gate_closed_ = true;
   }
@@ -91,7 +99,10 @@ public:
   const settings& about() const noexcept { return how_; }
 
 private:
+  std::size_t most_bytes() const noexcept { return std::min(how_.bytes, shared_.room()); }
+
   settings how_;
+  budget shared_;
   std::size_t events_ = 0;
   std::size_t bytes_ = 0;
   std::uint64_t missed_ = 0; ///< while stalled

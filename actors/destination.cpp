@@ -6,7 +6,7 @@
 namespace edupulse {
 
 destination::destination(settings how, ledger& book, time_point now)
-    : how_(std::move(how)), book_(book), owed_(how_.overload, now) {}
+    : how_(std::move(how)), book_(book), owed_(how_.overload, now, how_.shared) {}
 
 ledger::row& destination::row_of(const envelope& event) {
   if (last_row_ == nullptr || event.topic_hash() != last_topic_) {
@@ -337,10 +337,24 @@ expected<void> destination::resume(std::uint64_t next) {
 // -- time -------------------------------------------------------------------------------------
 
 void destination::on_check(time_point now, effect_list& out) {
-  if (!owed_.notice_stall(now))
-    return;
-  out.emplace_back(effects::stalled{how_.index});
-  update_gate(out);
+  if (owed_.notice_stall(now)) {
+    out.emplace_back(effects::stalled{how_.index});
+    shed_beyond_budget(out);
+  }
+  if (owed_.gate_closed()) // others may have made room meanwhile
+    update_gate(out);
+}
+
+/// What was admitted before the gate was seen closed is others' memory: with a backlog as large as
+/// the budget it may be all that they have.
+void destination::shed_beyond_budget(effect_list& out) {
+  while (owed_.over_budget() && !waiting_.empty()) {
+    auto& last = waiting_.back();
+    owed_.count_missed();
+    lose(*last.events->entries[--last.end].event, drop_reason::shed_stalled, out);
+    if (last.size() == 0)
+      waiting_.pop_back();
+  }
 }
 
 void destination::check(std::size_t in_outbox) const {

@@ -45,6 +45,7 @@ public:
     /// to send again after a cut, and more memory at the peer.
     std::size_t window_events = 8192;
     std::size_t window_bytes = 4u << 20;
+    budget shared{}; ///< of the peer: its outbox counts in it
   };
   destination(settings how, ledger& book, time_point now);
   /// It is a member of a group.
@@ -130,6 +131,7 @@ private:
   void drop(const envelope& event, drop_reason why, effect_list& out);
   void lose(const envelope& event, drop_reason why, effect_list& out);
   void update_gate(effect_list& out);
+  void shed_beyond_budget(effect_list& out);
   bool next_repeat(std::uint32_t events, std::size_t bytes, slice& into);
   void conclude_part(std::uint64_t from, std::uint64_t to, fate how, drop_reason why,
                      effect_list& out);

@@ -135,7 +135,7 @@ void destination::redrive(dead_letter&& letter, effect_list& out) {
   letters_.insert_or_assign(event.get(), std::move(letter));
   auto alone = std::make_shared<chunk>();
   alone->entries.push_back(make_entry(envelope_ptr(event)));
-  waiting_.push_front({std::move(alone), 0, 1, 0});
+  waiting_.push_front(how_.shared.keep({std::move(alone), 0, 1, 0}, event->footprint()));
   update_gate(out);
 }
 

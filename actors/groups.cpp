@@ -79,7 +79,8 @@ std::string difference(const group_terms& theirs, const std::string& member,
 
 } // namespace
 
-groups::groups(subscriptions& table, ledger& book) : table_(table), book_(book) {}
+groups::groups(subscriptions& table, ledger& book, budget kept)
+    : table_(table), book_(book), budget_(std::move(kept)) {}
 groups::~groups() = default;
 
 // -- members --------------------------------------------------------------------------------
@@ -278,10 +279,12 @@ void groups::keep(home& in, std::vector<envelope_ptr>&& owed, effect_list& out) 
     const auto bytes = event->footprint();
     if (stopped_) {
       lose(in, *event, drop_reason::stopped, out);
-    } else if (in.kept.size() >= in.overload.events || in.kept_bytes + bytes > in.overload.bytes) {
+    } else if (in.kept.size() >= in.overload.events || in.kept_bytes + bytes > in.overload.bytes ||
+               in.kept_bytes + bytes > budget_.room()) {
       lose(in, *event, drop_reason::unsubscribed, out);
     } else {
       in.kept_bytes += bytes;
+      budget_.add(bytes);
       in.kept.push_back(std::move(event));
       ++kept_;
     }
@@ -294,7 +297,7 @@ void groups::bequeath_kept(home& in, effect_list& out) {
     return;
   std::vector<envelope_ptr> owed;
   kept_ -= in.kept.size();
-  in.kept_bytes = 0;
+  budget_.take(std::exchange(in.kept_bytes, 0));
   for (auto& event : std::exchange(in.kept, {})) {
     if (!in.filter.matches(event->topic())) {
       lose(in, *event, drop_reason::unsubscribed, out);
@@ -310,9 +313,11 @@ void groups::bequeath_kept(home& in, effect_list& out) {
 
 void groups::stop(effect_list& out) {
   stopped_ = true;
-  for (auto& [index, one] : homes_)
+  for (auto& [index, one] : homes_) {
+    budget_.take(std::exchange(one->kept_bytes, 0));
     for (const auto& event : std::exchange(one->kept, {}))
       lose(*one, *event, drop_reason::stopped, out);
+  }
   kept_ = 0;
 }
 

@@ -78,7 +78,7 @@ public:
   static constexpr std::size_t most = 65'536;
   static constexpr std::size_t most_members = 1024;
 
-  groups(subscriptions& table, ledger& book);
+  groups(subscriptions& table, ledger& book, budget kept = {});
   ~groups();
   groups(const groups&) = delete;
   groups& operator=(const groups&) = delete;
@@ -136,6 +136,7 @@ private:
 
   subscriptions& table_;
   ledger& book_;
+  budget budget_; ///< of the node, for what is kept while nobody is there
   std::map<std::uint32_t, std::unique_ptr<home>> homes_;
   std::unordered_map<std::string, std::uint32_t> names_;
   std::unordered_map<std::uint32_t, std::unique_ptr<group_seat>> seats_;

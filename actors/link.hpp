@@ -95,6 +95,7 @@ class link {
 public:
   struct settings {
     outbox::limits frames{};
+    budget kept{}; ///< what the peer is owed counts in it
     /// Frames handed to the wire and not written: what lies in user space is this many times
     /// `frames.frame_bytes`.
     std::uint32_t frames_in_hand = 2;
@@ -114,7 +115,7 @@ public:
     std::size_t kept_controls = 65'536;
   };
   using effects = std::vector<link_effect>;
-  explicit link(settings how) : how_(how), outbox_(how.frames) {}
+  explicit link(settings how) : how_(how), outbox_(how.frames, how.kept) {}
 
   // -- sessions -------------------------------------------------------------------------
   void on_session(time_point now, effects& io);

@@ -37,6 +37,7 @@ bool is_one_run(const chunk_entry& one, const chunk_entry& next) noexcept {
 destination& outbox::open(destination::settings how, ledger& book, time_point now) {
   const auto index = how.index;
   const auto remote = how.remote;
+  how.shared = kept_;
   all_.push_back(std::make_unique<destination>(std::move(how), book, now));
   auto& opened = *all_.back();
   opened.join(next_place_);
@@ -111,10 +112,16 @@ void outbox::let_fall_behind(destination& which) {
 
 void outbox::offer(const slice& what, std::span<const std::uint32_t> targets, time_point now,
                    effect_list& out) {
+  const auto bytes = bytes_of(what);
+  const auto kept = kept_.keep(what, bytes);
   for (; targets.size() > outgoing_run::most_targets;
        targets = targets.subspan(outgoing_run::most_targets))
-    offer(what, targets.first(outgoing_run::most_targets), now, out);
-  const auto bytes = bytes_of(what);
+    offer_some(kept, bytes, targets.first(outgoing_run::most_targets), now, out);
+  offer_some(kept, bytes, targets, now, out);
+}
+
+void outbox::offer_some(const slice& what, std::size_t bytes,
+                        std::span<const std::uint32_t> targets, time_point now, effect_list& out) {
   bool shared = false;
   for (const auto index : targets) {
     auto* to = find(index);

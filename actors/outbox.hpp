@@ -35,7 +35,9 @@ public:
     std::size_t frame_bytes = 256u << 10; ///< about; a larger event has a frame of its own
     std::size_t frame_events = 1024;
   };
-  explicit outbox(limits bounds) noexcept : bounds_(bounds) {}
+  /// `kept`: what all destinations hold together counts in it, and is bounded by it.
+  explicit outbox(limits bounds, budget kept = {}) noexcept
+      : bounds_(bounds), kept_(std::move(kept)) {}
 
   // -- destinations ---------------------------------------------------------------------
   destination& open(destination::settings how, ledger& book, time_point now);
@@ -75,6 +77,7 @@ public:
   // -- time and reading ---------------------------------------------------------------------
   void on_check(time_point now, effect_list& out);
   std::size_t owed() const;
+  std::size_t kept_bytes() const noexcept { return kept_.kept(); }
   template <class F> void for_each_owed(F f) const;
   /// `f(destination)`, of those that are open.
   template <class F> void for_each(F f) const {
@@ -90,6 +93,8 @@ private:
     std::uint64_t place;
   };
 
+  void offer_some(const slice& what, std::size_t bytes, std::span<const std::uint32_t> targets,
+                  time_point now, effect_list& out);
   void forget(destination& which);
   std::deque<slice> unsent_of(const destination& which) const;
   void let_fall_behind(destination& which);
@@ -103,6 +108,7 @@ private:
                        time_point now, std::vector<outgoing_run>& into) const;
 
   limits bounds_;
+  budget kept_;
   std::vector<std::unique_ptr<destination>> all_; ///< by order of opening; null when closed
   std::map<std::uint32_t, destination*> by_index_;
   std::map<std::uint32_t, destination*> by_remote_;

@@ -8,7 +8,7 @@
 
 namespace edupulse {
 
-router::router(settings how) : how_(std::move(how)), stuck_(how_.stuck) {}
+router::router(settings how) : how_(std::move(how)), stuck_(how_.stuck), kept_(how_.budget) {}
 
 router::slot* router::live(std::uint32_t which) {
   return which < slots_.size() ? slots_[which].get() : nullptr;

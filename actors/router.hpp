@@ -46,6 +46,9 @@ public:
     /// What a peer is owed that is believed dead is kept so long. Too short: a node that only
     /// restarts slowly makes dead letters. Too long: the memory of its backlog is held.
     duration unreachable_after = std::chrono::seconds(60);
+    /// Bytes of events kept for one peer, and for all of them.
+    std::size_t peer_budget = std::size_t{32} << 20;
+    std::size_t budget = std::size_t{256} << 20;
   };
   explicit router(settings how);
   // -- events -----------------------------------------------------------------------
@@ -141,6 +144,8 @@ public:
   /// As its part of the cluster's.
   node_ledger published() const;
   std::size_t owed() const;
+  /// Bytes of events that are kept for each peer, by the name of its node.
+  std::map<std::string, std::size_t> kept_for_peers() const;
   std::size_t stuck() const noexcept { return stuck_.size(); }
   /// Subscriptions whose filter matches.
   std::size_t count_matching(std::string_view topic);
@@ -219,7 +224,8 @@ private:
   supervision supervision_;
   stuck_calls stuck_;
   ledger book_;
-  groups groups_{table_, book_};
+  budget kept_; ///< for other nodes
+  groups groups_{table_, book_, kept_};
   peers peers_{table_, groups_, book_};
   inquiries inquiries_;
   std::vector<std::unique_ptr<slot>> slots_;

@@ -10,6 +10,7 @@ expected<std::uint32_t> router::add_peer(std::string name, const link::settings&
                                          time_point now, effect_list& out) {
   auto numbered = how;
   numbered.number = links_.next() | 1; // never 0
+  numbered.kept = kept_.part(how_.peer_budget);
   auto added = peers_.add(std::move(name), numbered, announcements());
   finish_turn(now, out);
   return added;
@@ -68,6 +69,14 @@ std::vector<cluster_subscription> router::cluster_subscriptions() const {
   peers_.append_subscriptions(all);
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
     return std::tie(a.node, a.name) < std::tie(b.node, b.name);
+  });
+  return all;
+}
+
+std::map<std::string, std::size_t> router::kept_for_peers() const {
+  std::map<std::string, std::size_t> all;
+  peers_.for_each([&](std::uint32_t, const std::string& node, const link& to) {
+    all[node] += to.owed().kept_bytes();
   });
   return all;
 }

@@ -56,6 +56,8 @@ struct order {
     how.cluster.tls = tls;
     if (!address.empty())
       how.cluster.join = {address};
+    if (bytes > 4096 || level == edupulse::delivery_level::best_effort) // as the backlog is
+      how.cluster.peer_budget = how.cluster.budget = std::size_t{1} << 40;
     how.log = edupulse::log_level::error; // what is dropped or stalled is in the figures
     // For the row of 1 MiB; the others are far below either limit.
     how.max_event_bytes = 2u << 20;

@@ -24,6 +24,22 @@ profile profile_of(network_profile which) {
 }
 
 constexpr auto max_unreachable = std::chrono::hours(24);
+constexpr std::size_t min_budget = std::size_t{1} << 20;
+constexpr std::size_t max_budget = std::size_t{1} << 40;
+
+/// Errors: `invalid_option`.
+expected<void> check_budgets(const cluster_options& how) {
+  using std::to_string;
+  if (how.budget < min_budget || how.budget > max_budget)
+    return fail(errc::invalid_option, "option `cluster.budget` is " + to_string(how.budget) +
+                                          " bytes: give 1 MiB to " +
+                                          "1 TiB for what all members together are owed");
+  if (how.peer_budget < min_budget || how.peer_budget > how.budget)
+    return fail(errc::invalid_option,
+                "option `cluster.peer_budget` is " + to_string(how.peer_budget) +
+                    " bytes: give 1 MiB to `cluster.budget`, which is " + to_string(how.budget));
+  return {};
+}
 
 /// The name that is meant when none was given.
 constexpr std::string_view default_name = "node";
@@ -79,6 +95,8 @@ expected<std::unique_ptr<cluster>> cluster::open(const node_options& options) {
   if (how.unreachable_after < duration::zero() || how.unreachable_after > max_unreachable)
     return fail(errc::invalid_option, "option `cluster.unreachable_after` is 0 to 24 hours: what a "
                                       "dead node is owed is kept for so long");
+  if (auto good = check_budgets(how); !good)
+    return tl::unexpected<error>(good.error());
   if (!how.tls.empty()) {
     auto tls = tls_context::open(tls_files::in(how.tls, how.name));
     if (!tls)

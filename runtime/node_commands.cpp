@@ -201,8 +201,13 @@ std::vector<std::pair<std::string, std::uint64_t>> node_impl::counters() {
 
 std::vector<member> node_impl::members() {
   if (cluster_)
-    if (auto all = cluster_->members(); !all.empty())
+    if (auto all = cluster_->members(); !all.empty()) {
+      const auto kept = ask([](desk& at) { return at.core().kept_for_peers(); });
+      for (auto& one : all)
+        if (const auto at = kept.find(one.name); at != kept.end() && !one.self)
+          one.kept_bytes = at->second;
       return all;
+    }
   member self;
   self.name = options_.name;
   self.id = identity_.id;

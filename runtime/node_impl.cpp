@@ -83,7 +83,9 @@ expected<void> node_impl::open(caf::actor_system* given) {
                               draw_seed(options_.seed),
                               wall_ms() - steady_ms(),
                               {system_->scheduler().num_workers(), options_.stuck_calls_max},
-                              options_.cluster.unreachable_after};
+                              options_.cluster.unreachable_after,
+                              options_.cluster.peer_budget,
+                              options_.cluster.budget};
   if (auto good = start_cluster(); !good)
     return good;
   router_ = cluster_

@@ -92,6 +92,26 @@ TEST_CASE("G22: an event published on one node is handled on the other") {
   CHECK(handled == 1);
 }
 
+TEST_CASE("G28: members() says how many bytes of events are kept for each of them") {
+  std::promise<void> go_on;
+  auto may_go_on = go_on.get_future().share();
+  auto a = node::start(options_of("a")).value();
+  auto b = node::start(options_of("b", {a.address()})).value();
+  REQUIRE(
+      b.subscribe<LessonPublished>("reader", [=](auto, const event_info&) { may_go_on.wait(); }));
+  REQUIRE(a.ready("lesson.published", 1, 5s));
+  const auto kept = [&] {
+    const auto all = a.members();
+    return all.size() == 2 && all[0].kept_bytes == 0 ? all[1].kept_bytes : 0;
+  };
+  CHECK(kept() == 0);
+  for (int i = 0; i < 100; ++i)
+    REQUIRE(a.publish<LessonPublished>([](auto lesson) { lesson.setLessonId("l1"); }));
+  eventually([&] { return kept() > 100 * 100; });
+  go_on.set_value();
+  eventually([&] { return kept() == 0; });
+}
+
 TEST_CASE("G80: who comes and goes is published on the local bus, and nowhere else") {
   std::mutex guard;
   std::vector<std::string> seen;
@@ -241,6 +261,13 @@ TEST_CASE("what cannot be in the options of a cluster is said with the option's 
   how = options_of("a");
   how.cluster.unreachable_after = duration::max();
   CHECK(said(how).find("`cluster.unreachable_after`") != std::string::npos);
+  how = options_of("a");
+  how.cluster.peer_budget = 1000;
+  CHECK(said(how).find("`cluster.peer_budget` is 1000 bytes") != std::string::npos);
+  how.cluster.peer_budget = how.cluster.budget + 1;
+  CHECK(said(how).find("`cluster.budget`") != std::string::npos);
+  how.cluster.budget = 0;
+  CHECK(said(how).find("`cluster.budget` is 0 bytes") != std::string::npos);
   how = options_of("a");
   how.cluster.insecure_plaintext = true;
   how.cluster.listen = "0.0.0.0:0";

@@ -23,6 +23,8 @@ struct member {
   member_state state = member_state::alive; ///< of itself: `left` also when it is fenced
   bool self = false;
   bool connected = false; ///< there is a session with it now
+  /// Of events that it is owed; see `cluster_options::peer_budget`.
+  std::size_t kept_bytes = 0;
 };
 
 } // namespace edupulse

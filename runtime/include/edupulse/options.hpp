@@ -52,6 +52,14 @@ struct cluster_options {
   /// restart makes dead letters. Too long: more memory, and a group's events wait for their member.
   /// At most 24 hours.
   duration unreachable_after = std::chrono::seconds(60);
+  /// Bytes of events kept for one member, whatever backlogs its subscriptions announce. One that
+  /// stands still takes half of it at most, several share it, and what finds no room meets its
+  /// subscription's overload policy. Too small: publishers wait for members that are only busy, and
+  /// a large backlog there cannot be used. Too large: that much memory for each member that stops.
+  /// 1 MiB to `budget`.
+  std::size_t peer_budget = std::size_t{32} << 20;
+  /// The same for all members together; at most 1 TiB.
+  std::size_t budget = std::size_t{256} << 20;
   /// What stands between the node and its connections in a simulation; see
   /// <edupulse/faulty_wire.hpp>. None in production.
   std::shared_ptr<wire_hook> hook{};
