@@ -1,4 +1,5 @@
 #include "actors/link.hpp"
+#include "actors/subscriber_index.hpp"
 #include <algorithm>
 
 namespace edupulse {
@@ -6,6 +7,8 @@ namespace edupulse {
 namespace {
 constexpr auto check_every = std::chrono::milliseconds(100);
 constexpr std::uint64_t tell_every_frames = 8;
+/// As many subscriptions as a peer may have announced: see subscriber_index.hpp.
+constexpr std::size_t most_expected = std::size_t{1} << subscriber_index::number_bits;
 } // namespace
 
 // -- sessions ---------------------------------------------------------------------------
@@ -18,8 +21,21 @@ void link::on_session(time_point now, effects& io) {
   last_taken_ = now;
   next_check_ = now + check_every;
   inbound_.forget(confirmed());
-  io.emplace_back(link_effects::send_control{
-      link_resume{control_seen_, inbound_.expectations(), how_.number, peer_link_}});
+  const auto all = inbound_.expectations();
+  unsaid_.assign(all.begin(), all.end());
+  expects_.clear();
+  peer_spoke_ = false;
+  send_resume(io);
+}
+
+/// As much of it as fits into one frame.
+void link::send_resume(effects& io) {
+  const auto end = unsaid_.begin() +
+                   static_cast<std::ptrdiff_t>(std::min(unsaid_.size(), how_.expected_in_message));
+  link_resume part{control_seen_, {unsaid_.begin(), end}, how_.number, peer_link_};
+  unsaid_.erase(unsaid_.begin(), end);
+  part.more = !unsaid_.empty();
+  io.emplace_back(link_effects::send_control{std::move(part)});
 }
 
 void link::on_session_lost(time_point now) {
@@ -40,7 +56,7 @@ void link::begin_anew() {
 
 // -- from the wire --------------------------------------------------------------------------
 
-expected<void> link::on_resume(const link_resume& what, time_point now) {
+expected<void> link::on_resume(const link_resume& what, time_point now, effects& io) {
   if (state_ != state::greeting)
     return fail(errc::protocol, "the peer began a session twice");
   if (what.peer_link != 0 && how_.number != 0 && what.peer_link != how_.number)
@@ -50,10 +66,16 @@ expected<void> link::on_resume(const link_resume& what, time_point now) {
     return fail(errc::protocol, "the peer has seen control message " +
                                     std::to_string(what.control_seen) + ", and " +
                                     std::to_string(next_control_ - 1) + " were sent");
-  std::vector<outbox::expectation> known;
+  if (expects_.size() + what.expected.size() > most_expected)
+    return fail(errc::protocol, "the peer expects events for more subscriptions than it can have");
   for (const auto& [subscription, next] : what.expected)
-    known.push_back({subscription, next});
-  if (auto good = outbox_.resume(known); !good)
+    expects_.push_back({subscription, next});
+  if (!std::exchange(peer_spoke_, true))
+    while (!unsaid_.empty())
+      send_resume(io);
+  if (what.more)
+    return {};
+  if (auto good = outbox_.resume(std::exchange(expects_, {})); !good)
     return good;
   confirm(what.control_seen);
   peer_link_ = what.link;

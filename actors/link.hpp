@@ -13,7 +13,7 @@
 // A core: what is to be written, delivered or cut is an effect. `flush` at the end of a turn.
 
 #include "actors/inbound.hpp"
-#include "actors/ledger_view.hpp"
+#include "actors/link_control.hpp"
 #include "actors/outbox.hpp"
 #include <deque>
 #include <string>
@@ -21,41 +21,6 @@
 #include <vector>
 
 namespace edupulse {
-
-// -- what travels on the control connection -------------------------------------------------
-
-/// The first message of each side in a session.
-struct link_resume {
-  std::uint64_t control_seen = 0; ///< numbered control messages that arrived, ever
-  std::vector<inbound::expectation> expected;
-  std::uint64_t link = 0;      ///< the sender's number of its link; 0: says nothing
-  std::uint64_t peer_link = 0; ///< the receiver's, as the sender knows it; 0: not at all
-};
-/// How far this side has read; sent now and then, and with anything else.
-struct link_taken {
-  std::uint64_t control = 0; ///< numbered control messages, ever
-  std::uint64_t frames = 0;  ///< frames of events, in this session
-};
-/// A numbered message: conclusions of events, or something the link only carries.
-struct link_numbered {
-  std::uint64_t number = 0;
-  std::variant<std::vector<ack_run>, std::vector<std::byte>> what;
-};
-/// A question to the peer's router, and one part of the answer. Neither is kept for the next
-/// session, and the link has no part in them.
-struct link_ask {
-  static constexpr std::uint16_t ledger = 0;
-  std::uint64_t id = 0;
-  std::uint16_t about = ledger;
-  std::uint32_t part = 0;
-};
-struct link_answer {
-  std::uint64_t id = 0;
-  std::uint32_t part = 0;
-  bool last = false;
-  ledger_view lines;
-};
-using link_control = std::variant<link_resume, link_taken, link_numbered, link_ask, link_answer>;
 
 namespace link_effects {
 
@@ -107,6 +72,8 @@ public:
     /// the next turn comes first, and no timer has to wake anybody.
     duration ack_at_latest = std::chrono::milliseconds(1);
     std::size_t acks_in_message = 512;
+    /// Subscriptions in one resume: 16 bytes each, in a control frame.
+    std::size_t expected_in_message = 8192;
     /// A peer that takes nothing for so long, though there is something to take, is cut.
     duration cut_after = std::chrono::seconds(10);
     /// Tells this link from those to the same start of the peer before it, which were given up.
@@ -131,7 +98,7 @@ public:
   bool has_session() const noexcept { return state_ != state::down; }
 
   // -- from the wire; errors are `protocol`: cut the session ------------------------------------
-  expected<void> on_resume(const link_resume& what, time_point now);
+  expected<void> on_resume(const link_resume& what, time_point now, effects& io);
   expected<void> on_taken(const link_taken& what, time_point now);
   expected<void> on_numbered(link_numbered&& what, time_point now, effect_list& out, effects& io);
   expected<void> on_events(std::vector<incoming_run>&& runs, effects& io);
@@ -165,6 +132,7 @@ private:
   enum class state : std::uint8_t { down, greeting, up };
 
   void number(decltype(link_numbered::what) what);
+  void send_resume(effects& io);
   void send_controls(effects& io);
   void tell_taken(effects& io);
   void say_taken(effects& io);
@@ -178,6 +146,9 @@ private:
   inbound inbound_;
   state state_ = state::down;
   std::uint64_t peer_link_ = 0;
+  std::deque<inbound::expectation> unsaid_;  ///< of this session, like the two below
+  std::vector<outbox::expectation> expects_; ///< the peer, as far as it has said
+  bool peer_spoke_ = false;
 
   std::deque<link_numbered> controls_; ///< not confirmed; from `sent_controls_` on not sent
   std::size_t sent_controls_ = 0;

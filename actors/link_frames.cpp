@@ -60,6 +60,7 @@ void fill(schema::Control::Builder to, const link_resume& what) {
   resume.setLink(what.link);
   resume.setPeerLink(what.peer_link);
   resume.setControlSeen(what.control_seen);
+  resume.setMore(what.more);
   auto expected = resume.initExpected(static_cast<unsigned>(what.expected.size()));
   for (unsigned i = 0; i < expected.size(); ++i) {
     expected[i].setSubscription(what.expected[i].subscription);

@@ -204,6 +204,7 @@ expected<control_message> decode_control(std::span<const std::byte> body) {
     case schema::Control::RESUME: {
       link_resume to;
       to.link = from.getResume().getLink();
+      to.more = from.getResume().getMore();
       to.peer_link = from.getResume().getPeerLink();
       to.control_seen = from.getResume().getControlSeen();
       for (auto one : from.getResume().getExpected())

@@ -289,7 +289,7 @@ expected<void> peers::on_control(std::uint32_t id, peer_control&& what, time_poi
   auto& one = at->second;
   touched_.insert(id);
   if (const auto* resume = std::get_if<link_resume>(&what))
-    return one.to->on_resume(*resume, now);
+    return one.to->on_resume(*resume, now, one.io);
   if (const auto* taken = std::get_if<link_taken>(&what))
     return one.to->on_taken(*taken, now);
   link::effects io;

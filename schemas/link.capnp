@@ -98,6 +98,8 @@ struct Control {
       # sender had given the receiver up, and knows nothing of what was said before. 0: never.
       peerLink @16 :UInt64;
       # The number of the receiver's link as the sender knows it; 0: it knows none.
+      more @17 :Bool;
+      # `expected` goes on in another resume, which comes once the receiver has said its first one.
     }
     taken :group {
       # How far this side has read.

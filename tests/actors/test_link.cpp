@@ -254,7 +254,7 @@ TEST_CASE("link: a peer that takes nothing for ten seconds is cut, one that has 
   time_point now{1h};
   one.owed().open({.index = 1, .remote = 1, .name = "s@far"}, book, now);
   one.on_session(now, io);
-  REQUIRE(one.on_resume({}, now));
+  REQUIRE(one.on_resume({}, now, io));
   const auto is_cut = [&](duration after) {
     io.clear();
     one.on_tick(now += after, out, io);
@@ -296,7 +296,7 @@ TEST_CASE("link: conclusions are told with the turn that brings them, though not
   time_point now{1h};
   one.received().open(7, 8192);
   one.on_session(now, io);
-  REQUIRE(one.on_resume({}, now));
+  REQUIRE(one.on_resume({}, now, io));
   auto all = std::make_shared<chunk>();
   for (int i = 0; i < 1024; ++i)
     all->entries.push_back(make_entry(make_event()));
@@ -350,10 +350,10 @@ TEST_CASE("link: a peer that breaks the rules is an error that says how") {
   CHECK_FALSE(events_for(7, 1, 1)); // before the session began
   one.on_session(now, io);
   CHECK_FALSE(one.on_numbered({1, std::vector<ack_run>{}}, now, out, io));
-  CHECK_FALSE(one.on_resume({9, {}}, now));
-  CHECK_FALSE(one.on_resume({0, {{1, 2}}}, now)); // expects what was never sent
-  REQUIRE(one.on_resume({}, now));
-  CHECK_FALSE(one.on_resume({}, now));
+  CHECK_FALSE(one.on_resume({9, {}}, now, io));
+  CHECK_FALSE(one.on_resume({0, {{1, 2}}}, now, io)); // expects what was never sent
+  REQUIRE(one.on_resume({}, now, io));
+  CHECK_FALSE(one.on_resume({}, now, io));
   CHECK_FALSE(events_for(8, 1, 1)); // never announced
   CHECK_FALSE(events_for(7, 2, 1)); // a gap
   CHECK_FALSE(events_for(7, 0, 1));
@@ -395,6 +395,109 @@ TEST_CASE("link: a resume names nobody who was withdrawn and can be sent nothing
   CHECK(wire.broken == "");
 }
 
+namespace {
+
+/// The two ends of a session, of which one (`at`) has 20,000 subscriptions that have all had an
+/// event; what they say to each other goes as frames.
+struct many_subscriptions {
+  many_subscriptions() {
+    std::vector<std::uint32_t> all;
+    for (std::uint32_t number = 1; number <= count; ++number) {
+      const auto name = "s" + std::to_string(number);
+      book.name_subscription(number, name);
+      from.owed().open({.index = number, .remote = number, .name = name}, book, now);
+      at.received().open(number, 8);
+      all.push_back(number);
+    }
+    auto one = std::make_shared<chunk>();
+    one->entries.push_back(make_entry(make_event()));
+    begin();
+    from.owed().offer({one, 0, 1, 0}, all, now, out);
+  }
+  void begin() {
+    from.on_session(now, from_io);
+    at.on_session(now, at_io);
+    talk();
+  }
+  void talk() {
+    while (!from_io.empty() || !at_io.empty()) {
+      for (auto& what : std::exchange(at_io, {}))
+        hears(from, what, from_io);
+      for (auto& what : std::exchange(from_io, {}))
+        hears(at, what, at_io);
+    }
+  }
+  void hears(edupulse::link& who, link_effect& what, link::effects& io) {
+    const auto* said = std::get_if<link_effects::send_control>(&what);
+    if (said == nullptr)
+      return;
+    frame_bytes bytes;
+    append_frame(bytes, said->what);
+    REQUIRE(bytes.size() <= link_limits::control_bytes);
+    REQUIRE(who.on_resume(std::get<link_resume>(decode_control(body_of(bytes)).value()), now, io));
+    ++resumes;
+  }
+  /// Sends and takes all there is; how many events of how many subscriptions were new.
+  std::size_t deliver() {
+    std::size_t fresh = 0;
+    for (auto runs = from.owed().next_frame(now); !runs.empty();
+         runs = from.owed().next_frame(now)) {
+      std::vector<incoming_run> in;
+      for (auto& run : runs)
+        in.push_back({run.events, run.targets});
+      REQUIRE(at.on_events(std::move(in), at_io));
+      fresh += at_io.size();
+      at_io.clear();
+    }
+    return fresh;
+  }
+
+  static constexpr std::uint32_t count = 20'000;
+  const time_point now{1h};
+  ledger book;
+  effect_list out;
+  edupulse::link from{link::settings{}};
+  edupulse::link at{link::settings{}};
+  link::effects from_io;
+  link::effects at_io;
+  int resumes = 0;
+};
+
+} // namespace
+
+TEST_CASE("G22: a session begins however many subscriptions have had events from the peer, and "
+          "nothing is sent to any of them twice") {
+  many_subscriptions with;
+  CHECK(with.resumes == 2);
+  CHECK(with.deliver() == with.count);
+  with.from.on_session_lost(with.now);
+  with.at.on_session_lost(with.now);
+  with.begin();
+  CHECK(with.resumes == 2 + 1 + 3);
+  CHECK(with.from.is_up());
+  CHECK(with.at.is_up());
+  CHECK(with.deliver() == 0);
+}
+
+TEST_CASE("link: a session whose resume goes on is not up before its last part, and says its own "
+          "second part only to a peer that has spoken") {
+  many_subscriptions with;
+  with.deliver();
+  with.from.on_session_lost(with.now);
+  with.at.on_session_lost(with.now);
+  with.at.on_session(with.now, with.at_io);
+  REQUIRE(with.at_io.size() == 1);
+  const auto first =
+      std::get<link_resume>(std::get<link_effects::send_control>(with.at_io[0]).what);
+  CHECK(first.more);
+  with.from.on_session(with.now, with.from_io);
+  REQUIRE(with.from.on_resume(first, with.now, with.from_io));
+  CHECK_FALSE(with.from.is_up());
+  link_resume endless = first;
+  endless.expected.assign(std::size_t{1} << 18, {1, 1});
+  CHECK_FALSE(with.from.on_resume(endless, with.now, with.from_io));
+}
+
 TEST_CASE("link: what was sent to a subscription before its end was heard of is answered") {
   link::effects io;
   edupulse::link one({});
@@ -414,7 +517,7 @@ TEST_CASE("link: what was sent to a subscription before its end was heard of is 
     io.clear();
     one.on_session(now, io);
     const auto said = std::get<link_resume>(std::get<link_effects::send_control>(io[0]).what);
-    REQUIRE(one.on_resume({}, now));
+    REQUIRE(one.on_resume({}, now, io));
     return said.expected;
   };
   const auto took = [](std::uint64_t next) { return std::vector<inbound::expectation>{{7, next}}; };

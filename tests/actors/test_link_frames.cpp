@@ -112,6 +112,10 @@ TEST_CASE("frames: control messages read as they were written") {
   CHECK(resume.expected == std::vector<inbound::expectation>{{1, 2}, {3, 4}});
   const auto taken = std::get<link_taken>(round_trip(link_taken{8, 9}));
   CHECK(taken.control == 8);
+  CHECK_FALSE(resume.more);
+  link_resume part;
+  part.more = true;
+  CHECK(std::get<link_resume>(round_trip(part)).more);
   CHECK(taken.frames == 9);
   const std::vector<ack_run> acks{{1, 2, 3, fate::handled, {}},
                                   {4, 5, 6, fate::dropped, drop_reason::unsubscribed},

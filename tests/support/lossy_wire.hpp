@@ -221,7 +221,7 @@ private:
         if (!said)
           return;
         if (const auto* resume = std::get_if<link_resume>(&*said))
-          complain(there.on_resume(*resume, now_));
+          complain(there.on_resume(*resume, now_, io));
         else if (const auto* taken = std::get_if<link_taken>(&*said))
           complain(there.on_taken(*taken, now_));
         else

@@ -53,6 +53,8 @@ lines words(const link_resume& what) {
   lines all{line("resume: control seen", what.control_seen)};
   for (const auto& [subscription, next] : what.expected)
     all.push_back(line("subscription", subscription, "expects", next));
+  if (what.more)
+    all.push_back(line("and more"));
   return all;
 }
 

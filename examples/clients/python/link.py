@@ -101,6 +101,8 @@ class Link:
     def on_control(self, body):
         what = decode("Control", body)
         if "resume" in what:
+            if what["resume"].get("more"):
+                return  # the last part counts
             self.up = True
             self.confirm(int(what["resume"]["controlSeen"]))
             for _, message in self.kept:
