@@ -6,8 +6,8 @@ namespace edupulse {
 namespace {
 
 constexpr std::string_view reason_names[drop_reasons] = {
-    "shed_stalled", "drop_newest", "drop_oldest", "superseded", "best_effort_full",
-    "unsubscribed", "stopped",     "discarded",   "reassigned", "unreachable",
+    "shed_stalled", "drop_newest", "drop_oldest", "superseded",  "best_effort_full", "unsubscribed",
+    "stopped",      "discarded",   "reassigned",  "unreachable", "unknown",
 };
 
 /// Cells of a table: the first two to the left, numbers to the right.

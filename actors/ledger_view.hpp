@@ -23,8 +23,9 @@ enum class drop_reason : std::uint8_t {
   discarded,        ///< a dead letter that was thrown away, or pushed out by newer ones
   reassigned,       ///< not lost: another member of its group is owed it, and counts it anew
   unreachable,      ///< published `best_effort`, for a node that died or left
+  unknown, ///< for a reason that a node of a later version gave, and this one does not know
 };
-inline constexpr std::size_t drop_reasons = 10;
+inline constexpr std::size_t drop_reasons = 11;
 
 std::string_view to_string(drop_reason why) noexcept;
 

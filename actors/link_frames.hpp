@@ -92,6 +92,7 @@ struct link_limits {
   static constexpr std::size_t targets = outgoing_run::most_targets;
   static constexpr std::size_t text_bytes = 255;
   static constexpr std::size_t ledger_lines = 4096;     ///< of one part of an answer
+  static constexpr std::size_t ledger_reasons = 256;    ///< why events were dropped, of one line
   static constexpr std::size_t ledger_text_bytes = 512; ///< a topic, or "subscription@node"
   std::size_t max_event_bytes = default_max_envelope_bytes;
   /// A frame of events: the sender fills frames to 256 KiB, or sends one larger event alone.

@@ -120,12 +120,14 @@ expected<refusal_message> decode_refusal(std::span<const std::byte> body) {
 
 namespace {
 
-expected<ack_run> read_ack(schema::Control::Ack::Reader from) {
+/// A later version may know more ways to end than this one: it is over all the same.
+ack_run read_ack(schema::Control::Ack::Reader from) {
   const auto how = static_cast<std::uint16_t>(from.getHow());
-  if (how > static_cast<std::uint16_t>(fate::dropped) || from.getWhy() >= drop_reasons)
-    return malformed("events that ended in a way that is not known");
-  return ack_run{from.getSubscription(), from.getFirst(), from.getCount(), static_cast<fate>(how),
-                 static_cast<drop_reason>(from.getWhy())};
+  const bool known_end = how <= static_cast<std::uint16_t>(fate::dropped);
+  const bool known_reason = known_end && from.getWhy() < drop_reasons;
+  return {from.getSubscription(), from.getFirst(), from.getCount(),
+          known_end ? static_cast<fate>(how) : fate::dropped,
+          known_reason ? static_cast<drop_reason>(from.getWhy()) : drop_reason::unknown};
 }
 
 expected<control_message> read_numbered(schema::Control::Numbered::Reader from) {
@@ -140,12 +142,8 @@ expected<control_message> read_numbered(schema::Control::Numbered::Reader from) 
   if (!from.isAcks())
     return malformed("a numbered message of no known kind");
   std::vector<ack_run> runs;
-  for (auto one : from.getAcks()) {
-    auto run = read_ack(one);
-    if (!run)
-      return tl::unexpected<error>(run.error());
-    runs.push_back(*run);
-  }
+  for (auto one : from.getAcks())
+    runs.push_back(read_ack(one));
   to.what = std::move(runs);
   return to;
 }
@@ -158,8 +156,8 @@ expected<ledger_line> read_line(schema::Control::LedgerLine::Reader from) {
   auto topic = name_of(from.getTopic());
   auto subscription = name_of(from.getSubscription());
   const auto dropped = from.getDropped(); // once: every reading counts against the limit
-  if (!topic || !subscription || dropped.size() > drop_reasons)
-    return malformed("a line of a ledger without names, or with reasons that are not known");
+  if (!topic || !subscription || dropped.size() > link_limits::ledger_reasons)
+    return malformed("a line of a ledger without names, or with too many reasons");
   ledger_line to;
   to.topic = std::move(*topic);
   to.subscription = std::move(*subscription);
@@ -168,7 +166,7 @@ expected<ledger_line> read_line(schema::Control::LedgerLine::Reader from) {
   to.dead = from.getDead();
   to.expired = from.getExpired();
   for (unsigned i = 0; i < dropped.size(); ++i)
-    to.dropped[i] = dropped[i];
+    to.dropped[std::min<std::size_t>(i, drop_reasons - 1)] += dropped[i]; // the last: unknown
   to.pending = from.getPending();
   to.retries = from.getRetries();
   to.crashes = from.getCrashes();
@@ -204,9 +202,9 @@ expected<control_message> decode_control(std::span<const std::byte> body) {
     case schema::Control::RESUME: {
       link_resume to;
       to.link = from.getResume().getLink();
-      to.more = from.getResume().getMore();
       to.peer_link = from.getResume().getPeerLink();
       to.control_seen = from.getResume().getControlSeen();
+      to.more = from.getResume().getMore();
       for (auto one : from.getResume().getExpected())
         to.expected.push_back({one.getSubscription(), one.getNext()});
       return to;

@@ -153,7 +153,7 @@ struct Control {
     dead @4 :UInt64;
     expired @5 :UInt64;
     dropped @6 :List(UInt64);
-    # By reason, as in `Ack.why`. Those that are not named are 0.
+    # By reason, as in `Ack.why`. Those that are not named are 0. Not more than 256.
     pending @7 :UInt64;
     # published = handled + dead + expired + the sum of dropped + pending
     retries @8 :UInt64;
@@ -175,6 +175,7 @@ struct Control {
     why @4 :UInt8;
     # Of dropped ones: shed_stalled 0, drop_newest 1, drop_oldest 2, superseded 3,
     # best_effort_full 4, unsubscribed 5, stopped 6, discarded 7, reassigned 8, unreachable 9.
+    # Any other number is taken for 10, unknown, and a fate that is not known for dropped so.
   }
   enum Fate {
     handled @0;

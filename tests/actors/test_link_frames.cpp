@@ -1,10 +1,12 @@
 // Frames of a link: what is written can be read, and what cannot have been written is refused.
 
 #include "actors/interest.hpp"
+#include "schemas/link.capnp.h"
 #include "tests/support/catch.hpp"
 #include "tests/support/events.hpp"
 #include "tests/support/in_flight.hpp"
 #include "tests/support/seed.hpp"
+#include <capnp/serialize.h>
 #include <cstring>
 
 using namespace edupulse;
@@ -110,12 +112,12 @@ TEST_CASE("frames: control messages read as they were written") {
   const auto resume = std::get<link_resume>(round_trip(link_resume{7, {{1, 2}, {3, 4}}}));
   CHECK(resume.control_seen == 7);
   CHECK(resume.expected == std::vector<inbound::expectation>{{1, 2}, {3, 4}});
-  const auto taken = std::get<link_taken>(round_trip(link_taken{8, 9}));
-  CHECK(taken.control == 8);
   CHECK_FALSE(resume.more);
   link_resume part;
   part.more = true;
   CHECK(std::get<link_resume>(round_trip(part)).more);
+  const auto taken = std::get<link_taken>(round_trip(link_taken{8, 9}));
+  CHECK(taken.control == 8);
   CHECK(taken.frames == 9);
   const std::vector<ack_run> acks{{1, 2, 3, fate::handled, {}},
                                   {4, 5, 6, fate::dropped, drop_reason::unsubscribed},
@@ -126,6 +128,36 @@ TEST_CASE("frames: control messages read as they were written") {
   const std::vector<std::byte> bytes{std::byte{1}, std::byte{0}, std::byte{255}};
   const auto carried = std::get<link_numbered>(round_trip(link_numbered{11, bytes}));
   CHECK(std::get<std::vector<std::byte>>(carried.what) == bytes);
+}
+
+TEST_CASE(
+    "frames: ends and reasons of a later version are taken for `unknown`, and counted as such") {
+  const auto later_fate = static_cast<fate>(4);
+  const auto later_reason = static_cast<drop_reason>(200);
+  const std::vector<ack_run> acks{{1, 2, 3, later_fate, {}},
+                                  {1, 5, 1, fate::dropped, later_reason},
+                                  {1, 6, 1, fate::handled, later_reason}};
+  const auto numbered = std::get<link_numbered>(round_trip(link_numbered{10, acks}));
+  CHECK(std::get<std::vector<ack_run>>(numbered.what) ==
+        std::vector<ack_run>{{1, 2, 3, fate::dropped, drop_reason::unknown},
+                             {1, 5, 1, fate::dropped, drop_reason::unknown},
+                             {1, 6, 1, fate::handled, drop_reason::unknown}});
+  capnp::MallocMessageBuilder message;
+  auto answer = message.initRoot<schema::Control>().initAnswer();
+  auto line = answer.initLines(1)[0];
+  line.setTopic("t");
+  line.setSubscription("s@n");
+  const auto read = [&](unsigned reasons) {
+    auto dropped = line.initDropped(reasons);
+    for (unsigned i = 0; i < reasons; ++i)
+      dropped.set(i, 1);
+    const auto words = capnp::messageToFlatArray(message); // behind the segment table
+    return decode_control(std::as_bytes(std::span(words.begin(), words.size()).subspan(1)));
+  };
+  const auto told = std::get<link_answer>(read(14).value());
+  CHECK(told.lines.lines[0].dropped_for(drop_reason::unreachable) == 1);
+  CHECK(told.lines.lines[0].dropped_for(drop_reason::unknown) == 4);
+  CHECK_FALSE(read(257));
 }
 
 TEST_CASE("frames: a question and a part of a ledger read as they were written") {
