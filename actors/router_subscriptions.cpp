@@ -140,6 +140,8 @@ expected<void> router::resume(std::uint32_t which, time_point now, effect_list& 
 }
 
 expected<void> router::add_scope(std::string name, scope_options options) {
+  if (name.empty() || name.size() > 255)
+    return fail(errc::invalid_option, "the name of a supervision scope must have 1 to 255 bytes");
   auto scope = supervision_.add_scope(std::move(name), options);
   if (!scope)
     return tl::unexpected<error>(scope.error());

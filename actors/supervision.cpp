@@ -61,8 +61,6 @@ bool keeps_line(const scope_options& what) {
 // -- scopes -----------------------------------------------------------------------
 
 expected<supervision::scope_id> supervision::add_scope(std::string name, scope_options options) {
-  if (name.empty() || name.size() > 255)
-    return fail(errc::invalid_option, "the name of a supervision scope must have 1 to 255 bytes");
   if (const char* rule = broken_rule(options))
     return fail(errc::invalid_option, "supervision scope '" + name + "': " + rule);
   if (auto known = find_scope(name)) {

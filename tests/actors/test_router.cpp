@@ -219,6 +219,20 @@ slice from_peer(std::uint64_t first, std::size_t n) {
 }
 } // namespace
 
+TEST_CASE("a subscription's name has up to 255 bytes, and so has that of a declared scope") {
+  shell with({});
+  CHECK(with.subscribe(std::string(255, 'n')) == 0);
+  const auto refused = [&](const auto& answer) {
+    return !answer && answer.error().code == errc::invalid_option;
+  };
+  const auto filter = *topic_filter::parse("lesson.*");
+  for (const auto size : {0, 256})
+    CHECK(refused(with.core.subscribe(std::string(size, 'n'), filter, {}, with.now, with.asked)));
+  CHECK(with.core.add_scope(std::string(255, 's'), {}));
+  for (const auto size : {0, 256})
+    CHECK(refused(with.core.add_scope(std::string(size, 's'), {})));
+}
+
 TEST_CASE("G2: each event of a peer is acknowledged once, with its number and its end") {
   shell at({});
   const auto which = at.subscribe("reader");
