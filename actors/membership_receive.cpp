@@ -101,8 +101,7 @@ hello_verdict membership::meet(const peer_identity& peer, time_point now, effect
       const auto meta = table_.profile(known).meta;
       table_.set_profile(known, {peer.name, peer.address, meta});
       table_.set_proved(known);
-      if (holder != no_member && holder != known)
-        supersede(holder, now);
+      take_name(known, holder, now, out);
     }
     return hello_verdict::accepted;
   }
@@ -125,11 +124,20 @@ void membership::accept_start(member_slot which, const peer_identity& peer, time
   table_.set_proved(which);
   table_.set_detailed(which, false);
   table_.set_profile(which, {peer.name, peer.address, {}});
-  if (holder != no_member && holder != which)
-    supersede(holder, now);
   news_of(which, now);
   tell(was_live ? member_event::replaced : member_event::joined, which, peer.node, out,
        "was epoch " + std::to_string(before));
+  take_name(which, holder, now, out);
+}
+
+/// It has the name now that `holder` had, if anybody else did.
+void membership::take_name(member_slot which, member_slot holder, time_point now, effects& out) {
+  if (holder == no_member || holder == which)
+    return;
+  const bool replaces = table_[holder].is_live();
+  supersede(holder, now);
+  if (replaces)
+    tell(member_event::replaced, which, table_[holder].node, out, "had another name");
 }
 
 void membership::supersede(member_slot which, time_point now) {

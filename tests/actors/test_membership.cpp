@@ -439,7 +439,13 @@ TEST_CASE("membership: what was heard of a name gives way to the hello, whoever 
   one.hears(peer(3), msg::gossip{}, {about(newcomer, alive)}); // under a name of its own
   REQUIRE(one.knows(newcomer));
   newcomer.name = "peer2";
+  one.forget();
   CHECK(one.hello(newcomer) == hello_verdict::accepted);
+  const auto events = one.all_of<said::changed>();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].what == member_event::replaced);
+  CHECK(events[0].member.node == newcomer.node);
+  CHECK(events[0].by == node(2));
   CHECK(one.core.find(newcomer.node)->name == "peer2");
   CHECK(one.state_of(newcomer) == alive);
   CHECK(one.state_of(peer(2)) == left);

@@ -435,6 +435,23 @@ TEST_CASE("G64: a node of the same name with a fresh id takes the place of the o
   CHECK_FALSE(at.core.is_connected(peer(2).node));
 }
 
+TEST_CASE("G64: a member that comes anew under the name of another one takes that one's place, and "
+          "nobody dials that one any more") {
+  one_switchboard at;
+  const auto old = at.join(peer(2), 11);
+  at.join(peer(3), 12);
+  auto anew = peer(3, peer(3).boot_epoch + 1);
+  anew.name = peer(2).name;
+  at.join(anew, 13);
+  CHECK(at.is_closed(old.first));
+  CHECK(at.core.is_connected(anew.node));
+  CHECK_FALSE(at.core.is_connected(peer(2).node));
+  at.dials.clear();
+  at.wait(2s); // who has no session is tried again well before that
+  for (const auto& dial : at.dials)
+    CHECK(dial.address != peer(2).address);
+}
+
 TEST_CASE("G64: a peer that lost a session and comes again has it, at once") {
   one_switchboard at;
   const auto first = at.join(peer(2), 11);
