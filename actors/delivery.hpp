@@ -208,6 +208,7 @@ private:
   void put_back(const envelope_ptr& event, std::uint64_t seq);
   void hold_key(const envelope& event, std::uint64_t seq);
   void open_breaker(const outcome& said, time_point now, effect_list& out);
+  bool is_redriven(std::uint64_t seq) const;
   void settle_letter(std::uint64_t seq, fate how, effect_list& out);
   void after_taking_back(time_point now, effect_list& out);
   void note_progress(time_point now, effect_list& out);

@@ -75,7 +75,7 @@ void delivery::lose(const envelope& event, std::uint64_t seq, drop_reason why, e
   note_lost(seq);
   owed_.take(1, event.footprint());
   tell_seat(event, seq);
-  if (event.tracked_by() != nullptr)
+  if (event.tracked_by() != nullptr && !is_redriven(seq))
     out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, fate::dropped});
   tell_origin(seq, seq + 1, fate::dropped, why, out);
 }

@@ -146,16 +146,21 @@ void delivery::conclude(const envelope& event, std::uint64_t seq, fate how, effe
   tell_seat(event, seq);
   if (how != fate::dead)
     settle_letter(seq, how, out);
+  const bool redriven = is_redriven(seq); // its receipt has been told that it is dead
   trouble_.erase(seq);
-  if (event.tracked_by() != nullptr)
+  if (event.tracked_by() != nullptr && !redriven)
     out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, how});
   tell_origin(seq, seq + 1, how, {}, out);
 }
 
-void delivery::settle_letter(std::uint64_t seq, fate how, effect_list& out) {
+bool delivery::is_redriven(std::uint64_t seq) const {
   const auto past = trouble_.find(seq);
-  if (past != trouble_.end() && past->second.redriven)
-    out.emplace_back(effects::settle_redrive{past->second.letter, how});
+  return past != trouble_.end() && past->second.redriven;
+}
+
+void delivery::settle_letter(std::uint64_t seq, fate how, effect_list& out) {
+  if (is_redriven(seq))
+    out.emplace_back(effects::settle_redrive{trouble_.at(seq).letter, how});
 }
 
 // -- one event ------------------------------------------------------------------------------

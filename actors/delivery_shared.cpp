@@ -9,10 +9,7 @@ namespace edupulse {
 /// Chosen for it by this node, that is. An event that a peer sent is the peer's to choose anew, and
 /// a redriven letter is nobody else's.
 bool delivery::is_of_group(std::uint64_t seq) const {
-  if (seat_ == nullptr || is_received(seq))
-    return false;
-  const auto past = trouble_.find(seq);
-  return past == trouble_.end() || !past->second.redriven;
+  return seat_ != nullptr && !is_received(seq) && !is_redriven(seq);
 }
 
 bool delivery::leaves_to_others(std::uint64_t seq) const {

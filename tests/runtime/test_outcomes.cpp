@@ -327,6 +327,35 @@ TEST_CASE(
   check_books(bus);
 }
 
+TEST_CASE("G1, G16: a redriven letter is in its event's receipt as it was: dead, and once") {
+  testing::bus bus;
+  bool broken = true;
+  REQUIRE(bus.subscribe<LessonPublished>(
+      "broken", [&](auto) { return broken ? outcome::reject("bug") : outcome::ok(); }));
+  const auto given = publish_lesson(bus, "a", "title", {.track = true}).value();
+  REQUIRE(bus.redrive(bus.expect_dead_letter("broken")->id)); // still broken
+  CHECK(given.status()->concluded() == 1);
+  broken = false;
+  REQUIRE(bus.redrive(bus.expect_dead_letter("broken")->id));
+  CHECK(bus.handled("broken") == 1);
+  CHECK(given.status()->dead == 1);
+  CHECK(given.status()->concluded() == 1);
+  CHECK(given.status()->by.size() == 1);
+}
+
+TEST_CASE("G1, G16: nor is it counted again when its subscription ends while it is tried") {
+  testing::bus bus;
+  bool broken = false;
+  REQUIRE(bus.subscribe<LessonPublished>(
+      "broken", [&](auto) { return broken ? outcome::retry("later") : outcome::reject("bug"); }));
+  const auto given = publish_lesson(bus, "a", "title", {.track = true}).value();
+  broken = true;
+  REQUIRE(bus.redrive(bus.expect_dead_letter("broken")->id));
+  REQUIRE(bus.unsubscribe("broken"));
+  CHECK(given.status()->dead == 1);
+  CHECK(given.status()->concluded() == 1);
+}
+
 TEST_CASE("G16: a discarded letter is counted, and with pause_key its key goes on") {
   testing::bus bus;
   journal seen;
