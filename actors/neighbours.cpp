@@ -40,6 +40,7 @@ void neighbours::apply(router& to, peer_input&& what, time_point now, effect_lis
               to.on_peer_dead(at->second.peer, now, out); // who has left may be starting again
             end_other_names(to, in.node, in.name, now, out);
           },
+          [&](fenced&) { to.on_fenced(now, out); },
       },
       what);
 }

@@ -42,11 +42,13 @@ struct gone {
   node_id node;
   std::string name;
 };
+/// This node's id runs elsewhere: nothing leaves any more, and nobody answers.
+struct fenced {};
 
 } // namespace peer_inputs
 
 using peer_input = std::variant<peer_inputs::session_up, peer_inputs::session_lost,
                                 peer_inputs::control, peer_inputs::frame, peer_inputs::arriving,
-                                peer_inputs::written, peer_inputs::gone>;
+                                peer_inputs::written, peer_inputs::gone, peer_inputs::fenced>;
 
 } // namespace edupulse

@@ -49,7 +49,7 @@ void router::finish_turn(time_point now, effect_list& out) {
   }
   touched_.clear();
   flush_peers(now, out);
-  if (draining_ && !drained_said_ && owed() == 0) {
+  if (draining_ && !drained_said_ && (fenced_ ? owed_here() : owed()) == 0) {
     drained_said_ = true;
     out.emplace_back(effects::drained{});
   }
@@ -195,6 +195,11 @@ void router::carry_over(const std::string& subscription, const envelope& event) 
 
 // -- the end ----------------------------------------------------------------------------
 
+void router::on_fenced(time_point now, effect_list& out) {
+  fenced_ = true;
+  finish_turn(now, out);
+}
+
 void router::drain(time_point now, effect_list& out) {
   draining_ = true;
   drained_said_ = false;
@@ -224,8 +229,10 @@ std::optional<time_point> router::next_deadline() const {
   return next;
 }
 
-std::size_t router::owed() const {
-  std::size_t sum = peers_.owed() + groups_.kept();
+std::size_t router::owed() const { return peers_.owed() + groups_.kept() + owed_here(); }
+
+std::size_t router::owed_here() const {
+  std::size_t sum = 0;
   for (const auto& what : slots_)
     if (what)
       sum += what->owed->owed();

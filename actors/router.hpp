@@ -121,6 +121,8 @@ public:
   void carry_over(const std::string& subscription, const envelope& event);
 
   // -- the end ----------------------------------------------------------------------------
+  /// This node's id runs elsewhere. What others are owed cannot leave: nobody waits for that.
+  void on_fenced(time_point now, effect_list& out);
   /// Answers with `effects::drained` once nothing is owed any more.
   void drain(time_point now, effect_list& out);
   /// Peers learn at once what has become of their events here: the node is about to leave.
@@ -144,6 +146,8 @@ public:
   /// As its part of the cluster's.
   node_ledger published() const;
   std::size_t owed() const;
+  /// Of that, by subscriptions of this node.
+  std::size_t owed_here() const;
   /// Bytes of events that are kept for each peer, by the name of its node.
   std::map<std::string, std::size_t> kept_for_peers() const;
   std::size_t stuck() const noexcept { return stuck_.size(); }
@@ -237,6 +241,7 @@ private:
   std::map<supervision::scope_id, std::deque<start_order>> starts_;
   std::vector<std::uint32_t> touched_;
   std::set<std::pair<time_point, std::uint32_t>> wakes_;
+  bool fenced_ = false;
   bool draining_ = false;
   bool drained_said_ = false;
   bool stopped_ = false;

@@ -327,6 +327,7 @@ void cluster::fenced(const membership_effects::self_changed& what) {
   self.boot_epoch = self_.boot_epoch;
   self.state = member_state::left;
   around_->changed({member_event::replaced, std::move(self), self_.node, text});
+  around_->mail->leave(peer_inputs::fenced{});
   around_->mail->close({errc::fenced, text + ": this start is over, and nothing was accepted. Stop "
                                              "it, and give each node a data directory of its own"});
 }

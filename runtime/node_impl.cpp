@@ -277,6 +277,7 @@ stop_report node_impl::stop(duration patience) {
       core.stop(when, out);
       return static_cast<std::uint64_t>(left);
     });
+  report.drained = report.drained && report.dropped == 0; // a fenced node waits for nobody else
   });
   const bool all_down = wait_all_down(std::chrono::seconds(2));
   if (report.dropped > 0)

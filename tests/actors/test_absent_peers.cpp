@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/events.hpp"
 #include "tests/support/let_pass.hpp"
+#include <algorithm>
 
 using namespace edupulse;
 using namespace edupulse::test;
@@ -93,6 +94,30 @@ TEST_CASE("G40: a member believed dead is owed nothing new, and what it was owed
   at.advance(59s);
   CHECK(at.letters.empty());
   CHECK(at.line().pending == 10);
+}
+
+TEST_CASE(
+    "G20, G82: a node whose id runs elsewhere waits for its own handlers when it drains, and for "
+    "no other node's") {
+  rig node;
+  const auto reader =
+      node.core.subscribe("reader", *topic_filter::parse("lesson.>"), {}, node.now, node.asked);
+  node.publish(1);
+  const auto says_drained = [&](auto what) {
+    what();
+    const bool said = std::any_of(node.asked.begin(), node.asked.end(), [](const auto& one) {
+      return std::holds_alternative<effects::drained>(one);
+    });
+    node.carry_out();
+    return said;
+  };
+  CHECK_FALSE(says_drained([&] { node.core.drain(node.now, node.asked); }));
+  CHECK_FALSE(says_drained([&] { node.core.on_fenced(node.now, node.asked); }));
+  CHECK(node.core.owed() == 2);
+  CHECK(node.core.owed_here() == 1);
+  CHECK(says_drained(
+      [&] { static_cast<void>(node.core.unsubscribe(reader.value(), node.now, node.asked)); }));
+  CHECK(node.core.owed() == 1);
 }
 
 TEST_CASE("G40: a member that returns in time is sent what it had not concluded") {

@@ -138,6 +138,34 @@ TEST_CASE("G80: who comes and goes is published on the local bus, and nowhere el
 }
 
 TEST_CASE("G82: a node whose id was started again elsewhere publishes nothing more, and says so") {
+TEST_CASE("G20, G82: the stop of a node whose id runs elsewhere waits for nobody who is not told "
+          "anything more") {
+  scratch_dir home;
+  scratch_dir copy;
+  std::promise<void> go_on;
+  auto may_go_on = go_on.get_future().share();
+  auto how = options_of("a");
+  how.data_dir = home.path();
+  auto a = node::start(how).value();
+  auto b = node::start(options_of("b", {a.address()})).value();
+  REQUIRE(
+      b.subscribe<LessonPublished>("reader", [=](auto, const event_info&) { may_go_on.wait(); }));
+  REQUIRE(a.ready("lesson.published", 1, 30s));
+  REQUIRE(a.publish<LessonPublished>([](auto) {}));
+  std::filesystem::copy_file(home / "node-identity", copy / "node-identity");
+  how = options_of("a", {a.address()});
+  how.data_dir = copy.path();
+  const auto later = node::start(how).value();
+  eventually([&] {
+    const auto sent = a.publish<LessonPublished>([](auto) {});
+    return !sent && sent.error().code == errc::fenced;
+  });
+  const auto report = a.stop(1h); // or the test's own time is over
+  CHECK_FALSE(report.drained);
+  CHECK(report.dropped > 0);
+  go_on.set_value();
+}
+
   std::mutex guard;
   std::vector<std::string> seen;
   scratch_dir home;
