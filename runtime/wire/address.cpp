@@ -69,6 +69,16 @@ std::string socket_address::host() const {
   return text;
 }
 
+bool is_number(const host_port& what) {
+  addrinfo wanted{};
+  wanted.ai_flags = AI_NUMERICHOST;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(what.host.c_str(), nullptr, &wanted, &found) != 0)
+    return false;
+  ::freeaddrinfo(found);
+  return true;
+}
+
 expected<std::vector<socket_address>> resolve(const host_port& what, bool to_listen) {
   addrinfo wanted{};
   wanted.ai_socktype = SOCK_STREAM;

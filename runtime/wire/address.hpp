@@ -34,6 +34,8 @@ struct socket_address {
   std::string host() const;
 };
 
+/// It is an address already: no resolver is asked for it.
+bool is_number(const host_port& what);
 /// Asks the system's resolver, which may take seconds for a name, and no time for a number.
 /// Errors: `io` with the resolver's words.
 expected<std::vector<socket_address>> resolve(const host_port& what, bool to_listen);

@@ -105,12 +105,17 @@ bool acceptor::take_one() {
 
 // -- dialer -------------------------------------------------------------------------------
 
+struct dialer::line {
+  std::deque<std::pair<std::uint64_t, std::string>> wanted;
+  std::condition_variable changed;
+};
+
 struct dialer::shared {
   settings how;
   take_socket take;
   std::mutex mutex;
-  std::condition_variable changed;
-  std::deque<std::pair<std::uint64_t, std::string>> wanted;
+  line numbers;
+  line names;
   bool ended = false;
 
   bool has_ended() {
@@ -122,33 +127,37 @@ struct dialer::shared {
 /// The threads share the state and are not waited for: one may sit in the system's resolver, which
 /// cannot be called back.
 dialer::dialer(settings how, take_socket take) : state_(std::make_shared<shared>()) {
-  state_->how = how;
+  state_->how = std::move(how);
   state_->take = std::move(take);
-  for (std::size_t i = 0; i < how.threads; ++i)
-    std::thread([at = state_] { run(at); }).detach();
+  for (auto* of : {&state_->numbers, &state_->names})
+    for (std::size_t i = 0; i < state_->how.threads; ++i)
+      std::thread([at = state_, of] { run(at, *of); }).detach();
 }
 
 dialer::~dialer() {
   std::lock_guard guard(state_->mutex); // nobody is inside `take` while we are here
   state_->ended = true;
   state_->take = nullptr;
-  state_->changed.notify_all();
+  state_->numbers.changed.notify_all();
+  state_->names.changed.notify_all();
 }
 
 void dialer::dial(std::uint64_t ticket, std::string address) {
+  const auto where = parse_host_port(address);
+  auto& to = where && !is_number(*where) ? state_->names : state_->numbers;
   std::lock_guard guard(state_->mutex);
-  state_->wanted.emplace_back(ticket, std::move(address));
-  state_->changed.notify_one();
+  to.wanted.emplace_back(ticket, std::move(address));
+  to.changed.notify_one();
 }
 
-void dialer::run(const std::shared_ptr<shared>& at) {
+void dialer::run(const std::shared_ptr<shared>& at, line& of) {
   std::unique_lock guard(at->mutex);
   for (;;) {
-    at->changed.wait(guard, [&] { return at->ended || !at->wanted.empty(); });
+    of.changed.wait(guard, [&] { return at->ended || !of.wanted.empty(); });
     if (at->ended)
       return;
-    const auto [ticket, address] = std::move(at->wanted.front());
-    at->wanted.pop_front();
+    const auto [ticket, address] = std::move(of.wanted.front());
+    of.wanted.pop_front();
     guard.unlock();
     auto made = connect(*at, ticket, address);
     guard.lock();
@@ -217,7 +226,7 @@ new_socket dialer::connect(shared& at, std::uint64_t ticket, const std::string& 
   const auto where = parse_host_port(address);
   if (!where)
     return {ticket, address, nullptr, where.error().text};
-  const auto all = resolve(*where, false);
+  const auto all = at.how.resolve(*where);
   if (!all)
     return {ticket, address, nullptr, all.error().text};
   std::string why = "it has no address";

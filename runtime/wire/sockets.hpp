@@ -57,15 +57,17 @@ private:
   std::thread thread_;
 };
 
-/// Makes connections, on a few threads: a name that does not resolve, or a host that does not
-/// answer, holds up one of them for some seconds.
+/// Makes connections, on a few threads: a host that does not answer holds up one of them for some
+/// seconds. Names have threads of their own: a resolver may take much longer.
 class dialer {
 public:
   struct settings {
-    std::size_t threads = 4;
+    std::size_t threads = 4; ///< for names, and as many for numbers
     std::chrono::milliseconds patience{3000};
     bool loopback_only = true;
     std::shared_ptr<wire_hook> hook{}; ///< is shown what was connected
+    std::function<expected<std::vector<socket_address>>(const host_port&)> resolve =
+        [](const host_port& what) { return edupulse::resolve(what, false); };
   };
   /// `take` is called on one of its threads.
   dialer(settings how, take_socket take);
@@ -79,7 +81,8 @@ public:
 
 private:
   struct shared;
-  static void run(const std::shared_ptr<shared>& at);
+  struct line;
+  static void run(const std::shared_ptr<shared>& at, line& of);
   static new_socket connect(shared& at, std::uint64_t ticket, const std::string& address);
 
   std::shared_ptr<shared> state_;
