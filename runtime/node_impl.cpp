@@ -158,9 +158,8 @@ expected<receipt> node_impl::publish(envelope_writer& writer, std::string_view k
   auto made = stamper_->publish(writer, key, options, wall_ms(), expires);
   if (!made)
     return tl::unexpected<error>(made.error());
-  const auto patience = on_runtime_thread() || options.level == delivery_level::best_effort
-                            ? duration::zero()
-                            : options.deadline;
+  const bool best_effort = made->event->level() == delivery_level::best_effort;
+  const auto patience = on_runtime_thread() || best_effort ? duration::zero() : options.deadline;
   if (auto admitted = mail_->admit(std::move(made->event), patience); !admitted)
     return tl::unexpected<error>(admitted.error());
   return std::move(made->given);
@@ -277,8 +276,8 @@ stop_report node_impl::stop(duration patience) {
       core.stop(when, out);
       return static_cast<std::uint64_t>(left);
     });
-  report.drained = report.drained && report.dropped == 0; // a fenced node waits for nobody else
   });
+  report.drained = report.drained && report.dropped == 0; // a fenced node waits for nobody else
   const bool all_down = wait_all_down(std::chrono::seconds(2));
   if (report.dropped > 0)
     log_->say(log_level::warning, "stop: " + std::to_string(report.dropped) +

@@ -21,9 +21,9 @@ expected<stamper::stamped> stamper::publish(envelope_writer& writer, std::string
     tracked->retain();
   }
   receipt given(event->id(), tracked);
-  if (tracked != nullptr || expires != time_point::max() ||
-      options.level != delivery_level::acknowledged)
-    envelope_writer::set_travel(event, options.level, expires, tracked,
+  const auto level = options.level.value_or(writer.type().level);
+  if (tracked != nullptr || expires != time_point::max() || level != delivery_level::acknowledged)
+    envelope_writer::set_travel(event, level, expires, tracked,
                                 tracked != nullptr ? receipt_tracker::release_tracker : nullptr);
   return stamped{std::move(event), std::move(given)};
 }
@@ -39,8 +39,11 @@ expected<envelope_ptr> stamper::make(const event_type& type,
     own_key = type.key_of(writer.payload().asReader());
     key = own_key;
   }
-  return writer.finish({ids_.next(wall_ms), publisher_, wall_ms, subject, key, meta},
-                       max_event_bytes_);
+  auto made = writer.finish({ids_.next(wall_ms), publisher_, wall_ms, subject, key, meta},
+                            max_event_bytes_);
+  if (made && type.level != delivery_level::acknowledged)
+    envelope_writer::set_travel(*made, type.level, time_point::max());
+  return made;
 }
 
 } // namespace edupulse

@@ -38,6 +38,8 @@ struct event_type {
   /// The key's text in a payload of this type, for code that knows the type only at run time. Null
   /// when there is no key field. May throw `kj::Exception` when the payload is malformed.
   std::string (*key_of)(capnp::AnyPointer::Reader payload);
+  /// From `$Event.level`: what a publish promises that does not say.
+  delivery_level level = delivery_level::acknowledged;
 };
 
 /// Anything that wants to hear what became of one event (receipts). Reference counted by the

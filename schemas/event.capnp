@@ -25,6 +25,16 @@ annotation key @0xd7e0a4c58b1f92d3 (field) :Void;
 # one field of a struct: Text, an integer, or an enum (whose number counts, so that enumerants may
 # be renamed). Not inside a union or group. An empty text means that this one event has no key.
 
+annotation level @0xc8a94d17e2b05f36 (struct) :Level;
+# How its events are delivered when a publish does not say. `acknowledged` unless it is given.
+
+enum Level {
+  acknowledged @0;
+  # Sent again until each matching subscription has ended it. `publish` waits while one is full.
+  bestEffort @1;
+  # Once, or not at all: for what the next event makes worthless, such as a position or a load.
+}
+
 annotation version @0xf2c6837be9a4150d (struct) :UInt16;
 # Counts the changes of a struct, from 1 (the default). Cap'n Proto's rules for compatible change
 # are what makes old readers and new writers agree; the number only says which one wrote the event.

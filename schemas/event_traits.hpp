@@ -17,6 +17,7 @@ namespace edupulse {
 ///     static constexpr bool is_event = true;
 ///     static constexpr std::string_view name;         // "lesson.published"
 ///     static constexpr std::uint16_t version;
+///     static constexpr delivery_level level;          // of a publish that does not say
 ///     static constexpr bool has_key;
 ///     static const event_type& type() noexcept;
 ///     static auto key(const T::Reader&) -> key_text;  // converts to std::string_view
@@ -27,6 +28,7 @@ template <class T> struct event_traits {
   static constexpr bool is_event = false;
   static constexpr std::string_view name = "";
   static constexpr std::uint16_t version = 0;
+  static constexpr delivery_level level = delivery_level::acknowledged;
   static constexpr bool has_key = false;
   static const event_type& type() noexcept;
 };

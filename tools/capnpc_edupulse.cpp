@@ -34,9 +34,14 @@ using annotations = capnp::List<schema::Annotation>::Reader;
 // The ids in schemas/event.capnp and in Cap'n Proto's c++.capnp.
 constexpr std::uint64_t event_name_id = 0x9bd1b1f3c3d5a0e7;
 constexpr std::uint64_t event_key_id = 0xd7e0a4c58b1f92d3;
+constexpr std::uint64_t event_level_id = 0xc8a94d17e2b05f36;
 constexpr std::uint64_t event_version_id = 0xf2c6837be9a4150d;
 constexpr std::uint64_t cxx_namespace_id = 0xb9c6f99ebf805f2c;
 constexpr std::uint64_t cxx_name_id = 0xf264a779fef191ce;
+
+// `Level` in schemas/event.capnp.
+constexpr std::uint16_t level_acknowledged = 0;
+constexpr std::uint16_t level_best_effort = 1;
 
 constexpr std::uint16_t no_discriminant = schema::Field::NO_DISCRIMINANT;
 
@@ -73,6 +78,7 @@ struct event {
   std::string cxx_type; // ::app::LessonPublished
   std::string name;
   std::uint16_t version;
+  bool best_effort;
   std::string key_field; // empty: none
   std::string key_getter;
   bool key_is_text;
@@ -117,12 +123,17 @@ private:
     }
     if (what.getIsGeneric())
       fail(where, "is generic: an event must have one schema, so it cannot have parameters");
-    event e{cxx_type, text_of(name->getText()), 1, {}, {}, false};
+    event e{cxx_type, text_of(name->getText()), 1, false, {}, {}, false};
     check_name(e.name, where);
     if (auto version = find(what.getAnnotations(), event_version_id))
       e.version = version->getUint16();
     if (e.version == 0)
       fail(where, "$Event.version counts from 1");
+    if (auto level = find(what.getAnnotations(), event_level_id)) {
+      if (level->getEnum() > level_best_effort)
+        fail(where, "$Event.level: this runtime knows `acknowledged` and `bestEffort`");
+      e.best_effort = level->getEnum() != level_acknowledged;
+    }
     find_key(what, where, e);
     found_.push_back(std::move(e));
   }
@@ -140,6 +151,8 @@ private:
   void refuse_without_name(node what, const std::string& where) {
     if (find(what.getAnnotations(), event_version_id))
       fail(where, "has $Event.version but no $Event.name");
+    if (find(what.getAnnotations(), event_level_id))
+      fail(where, "has $Event.level but no $Event.name");
     for (auto member : what.getStruct().getFields())
       if (find(member.getAnnotations(), event_key_id))
         fail(where, "has no $Event.name, so its $Event.key means nothing", member);
@@ -217,6 +230,8 @@ void write_traits(std::ostream& out, const event& e) {
       << "  static constexpr bool is_event = true;\n"
       << "  static constexpr std::string_view name = \"" << e.name << "\";\n"
       << "  static constexpr std::uint16_t version = " << e.version << ";\n"
+      << "  static constexpr delivery_level level = delivery_level::"
+      << (e.best_effort ? "best_effort" : "acknowledged") << ";\n"
       << "  static constexpr bool has_key = " << (e.key_field.empty() ? "false" : "true") << ";\n"
       << "  static " << key_type << " key(const " << e.cxx_type << "::Reader& event) {\n";
   if (e.key_field.empty())
@@ -234,7 +249,7 @@ void write_traits(std::ostream& out, const event& e) {
       << "inline constexpr event_type event_traits<" << e.cxx_type << ">::type_{\n"
       << "    name, version, ::capnp::typeId<" << e.cxx_type << ">(), &struct_schema<" << e.cxx_type
       << ">,\n    \"" << e.key_field << "\", "
-      << (e.key_field.empty() ? "nullptr" : "&key_of_payload<" + e.cxx_type + ">") << "};\n";
+      << (e.key_field.empty() ? "nullptr" : "&key_of_payload<" + e.cxx_type + ">") << ", level};\n";
 }
 
 std::string header_for(const std::string& file, const std::vector<event>& events) {

@@ -1,5 +1,6 @@
 // Full queues, and who is told what.
 
+#include "kinds.capnp.h"
 #include "tests/support/lessons.hpp"
 
 using namespace edupulse;
@@ -142,6 +143,47 @@ TEST_CASE("G13: with latest_per_key and keys that never come again the oldest ma
   CHECK(seen.size() >= 14);
   CHECK(seen.all().back() == "k49:49");
   CHECK(bus.ledger().total().dropped_for(drop_reason::drop_oldest) == 50 - seen.size());
+  check_books(bus);
+}
+
+TEST_CASE("G29: an event has the level of its schema unless a publish says another, also when a handler "
+          "publishes it") {
+  using namespace kinds::inner;
+  testing::bus bus;
+  std::vector<delivery_level> seen;
+  REQUIRE(bus.subscribe("kinds.*", "watch",
+                        [&](const envelope& event) { seen.push_back(event.level()); }));
+  publish_options says;
+  const auto publish = [&] { REQUIRE(bus.publish<Measured>([](auto) {}, says)); };
+  publish();
+  says.expires_in = 1h;
+  publish();
+  says.level = delivery_level::acknowledged;
+  publish();
+  says = {};
+  says.level = delivery_level::best_effort;
+  REQUIRE(bus.publish<Counted>([](auto) {}, says));
+  REQUIRE(bus.publish<Counted>([](auto) {}));
+  using enum delivery_level;
+  CHECK(seen == std::vector{best_effort, best_effort, acknowledged, best_effort, acknowledged});
+  seen.clear();
+  REQUIRE(bus.subscribe<LessonPublished>("measure", [](auto, context& ctx) {
+    REQUIRE(ctx.publish<Measured>([](auto) {}));
+    REQUIRE(ctx.publish<Counted>([](auto) {}));
+  }));
+  REQUIRE(publish_lesson(bus, "a"));
+  CHECK(seen == std::vector{best_effort, acknowledged});
+}
+
+TEST_CASE("G29: an event whose schema says best effort does not wait for a full subscription") {
+  using namespace kinds::inner;
+  testing::bus bus;
+  REQUIRE(bus.subscribe<Measured>(
+      "full", [](auto) {}, small(overload_policy::wait)));
+  REQUIRE(bus.pause("full"));
+  for (int i = 0; i < 20; ++i)
+    REQUIRE(bus.publish<Measured>([](auto) {}));
+  CHECK(bus.ledger().total().dropped_for(drop_reason::best_effort_full) == 4);
   check_books(bus);
 }
 

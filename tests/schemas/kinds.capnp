@@ -13,6 +13,8 @@ struct UInt16Key $Event.name("kinds.uint16") { key @0 :UInt16 $Event.key; }
 struct UInt64Key $Event.name("kinds.uint64") { key @0 :UInt64 $Event.key; }
 struct EnumKey $Event.name("kinds.enum") { color @0 :Color $Event.key; }
 struct NoKey $Event.name("kinds.none") $Event.version(7) { value @0 :UInt32; }
+struct Measured $Event.name("kinds.measured") $Event.level(bestEffort) { value @0 :UInt32; }
+struct Counted $Event.name("kinds.counted") $Event.level(acknowledged) { value @0 :UInt32; }
 struct Empty $Event.name("kinds.empty") {}
 
 enum Color { red @0; green @1; blue @2; }

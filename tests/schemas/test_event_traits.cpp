@@ -49,6 +49,14 @@ TEST_CASE("event_traits: the key may be a text, an integer of any size, or an en
   CHECK(key_after<EnumKey>([](auto e) { e.setColor(Color::BLUE); }) == "2");
 }
 
+TEST_CASE("event_traits: the level is the annotation's, and acknowledged without one") {
+  STATIC_REQUIRE(event_traits<Measured>::level == delivery_level::best_effort);
+  STATIC_REQUIRE(event_traits<Counted>::level == delivery_level::acknowledged);
+  STATIC_REQUIRE(event_traits<LessonPublished>::level == delivery_level::acknowledged);
+  CHECK(event_traits<Measured>::type().level == delivery_level::best_effort);
+  CHECK(event_traits<LessonPublished>::type().level == delivery_level::acknowledged);
+}
+
 TEST_CASE("event_traits: an event without a key field has no key") {
   STATIC_REQUIRE_FALSE(event_traits<NoKey>::has_key);
   capnp::MallocMessageBuilder message;

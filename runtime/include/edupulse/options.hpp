@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -101,7 +102,8 @@ struct publish_options {
   std::string_view key{};
   /// Names and values, such as `tenant`, `correlation-id`, `traceparent`.
   std::vector<std::pair<std::string, std::string>> meta{};
-  delivery_level level = delivery_level::acknowledged;
+  /// Empty: that of the event, from the schema's `$Event.level`.
+  std::optional<delivery_level> level{};
   /// How long `publish` may wait when a queue is full; zero: try once. Never waits on a handler's
   /// thread.
   duration deadline = std::chrono::seconds(5);
