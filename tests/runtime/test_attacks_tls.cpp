@@ -4,7 +4,11 @@
 #include "tests/support/certificates.hpp"
 #include "tests/support/raw_peer.hpp"
 #include <ctime>
+#include <filesystem>
 #include <functional>
+#include <memory>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <vector>
 
@@ -266,6 +270,62 @@ TEST_CASE("G68: a member whose certificate is revoked is thrown out when the lis
   auto c = attacked::start_at(nodes.a, secure_pair::options("c", place_c));
   eventually([&] { return nodes.seen("c") && nodes.seen("c")->connected; });
   CHECK_FALSE(nodes.seen("b")->connected);
+}
+
+TEST_CASE("G68: files that are missing, no files, or a key that needs a word change nothing, and "
+          "good ones are used again") {
+  secure_pair at;
+  auto& nodes = *at.both;
+  const auto key = at.place_a.file("node.key");
+  const auto still_serves = [&](std::string_view why) {
+    const auto done = nodes.a.reload_certificates();
+    REQUIRE_FALSE(done);
+    INFO(done.error().text);
+    CHECK(done.error().text.find(why) != std::string::npos);
+    CHECK(nodes.seen("b")->connected);
+    nodes.serves();
+  };
+  for (const auto* name : {"ca.crt", "node.crt", "node.key", "ca.crl"}) {
+    const auto aside = at.place_a.file("aside");
+    std::filesystem::rename(at.place_a.file(name), aside);
+    still_serves(name);
+    std::filesystem::create_directory(at.place_a.file(name));
+    still_serves("not an ordinary file");
+    std::filesystem::remove(at.place_a.file(name));
+    std::filesystem::rename(aside, at.place_a.file(name));
+  }
+  const auto before = at.own_a.key_pem();
+  const std::unique_ptr<BIO, decltype(&BIO_free)> locked(BIO_new(BIO_s_mem()), &BIO_free);
+  REQUIRE(PEM_write_bio_PKCS8PrivateKey(locked.get(), at.own_a.key.get(), EVP_aes_256_cbc(), "word",
+                                        4, nullptr, nullptr) == 1);
+  char* text = nullptr;
+  const auto size = BIO_get_mem_data(locked.get(), &text);
+  at.place_a.put("node.key", std::string(text, static_cast<std::size_t>(size)));
+  still_serves("node.key");
+  at.place_a.put("node.key", before);
+  CHECK(nodes.a.reload_certificates());
+  nodes.serves();
+}
+
+TEST_CASE("G68: without being asked, a node says that half of a new pair cannot be used, goes on "
+          "with the old one, and reads the pair and the list of revoked ones when they are there") {
+  secure_pair at;
+  auto& nodes = *at.both;
+  const auto next = at.issue("a");
+  nodes.said.forget();
+  at.place_a.put("node.crt", next.certificate_pem()); // its key comes later
+  at.revoke({at.own_b.certificate.get()});
+  eventually([&] { return nodes.said.has("replaced by some that cannot be used"); });
+  CHECK(nodes.seen("b")->connected);
+  nodes.serves();
+  at.place_a.put("node.key", next.key_pem());
+  eventually([&] { return !nodes.seen("b")->connected; }); // within ten seconds
+  CHECK(nodes.a.reload_certificates());
+  node_place place_c(at.ca, at.issue("c"));
+  place_c.put("ca.crl",
+              at.ca.revoke({at.own_b.certificate.get()}, wall() - one_day, wall() + one_day));
+  auto c = attacked::start_at(nodes.a, secure_pair::options("c", place_c));
+  eventually([&] { return nodes.seen("c") && nodes.seen("c")->connected; });
 }
 
 TEST_CASE("G68: certificates that cannot be used change nothing, and a key that others can read "

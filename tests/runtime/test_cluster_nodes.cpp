@@ -15,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace edupulse;
@@ -137,7 +138,6 @@ TEST_CASE("G80: who comes and goes is published on the local bus, and nowhere el
   CHECK(refused.error().code == errc::bad_topic);
 }
 
-TEST_CASE("G82: a node whose id was started again elsewhere publishes nothing more, and says so") {
 TEST_CASE("G20, G82: the stop of a node whose id runs elsewhere waits for nobody who is not told "
           "anything more") {
   scratch_dir home;
@@ -166,6 +166,7 @@ TEST_CASE("G20, G82: the stop of a node whose id runs elsewhere waits for nobody
   go_on.set_value();
 }
 
+TEST_CASE("G82: a node whose id was started again elsewhere publishes nothing more, and says so") {
   std::mutex guard;
   std::vector<std::string> seen;
   scratch_dir home;
@@ -461,6 +462,30 @@ TEST_CASE("G15: cause, correlation, tenant and trace go with what handlers publi
   CHECK(second.only().meta == carried);
   carried["causation-id"] = second.only().id;
   CHECK(third.only().meta == carried);
+}
+
+TEST_CASE("G20: a node may be asked, on any thread, while it stops") {
+  school certified;
+  for (int round = 0; round < 10; ++round) {
+    auto a = node::start(certified.options_of("a")).value();
+    std::atomic<bool> over{false};
+    std::atomic<int> asking{0};
+    std::vector<std::thread> all;
+    for (int i = 0; i < 4; ++i)
+      all.emplace_back([&] {
+        for (++asking; !over;) {
+          static_cast<void>(a.members());
+          static_cast<void>(a.counters());
+          static_cast<void>(a.reload_certificates());
+        }
+      });
+    eventually([&] { return asking == 4; });
+    a.stop(0s);
+    over = true;
+    for (auto& one : all)
+      one.join();
+    CHECK(a.reload_certificates().error().code == errc::refused);
+  }
 }
 
 TEST_CASE("G20: a node that stops has told the others what it has handled") {
