@@ -28,8 +28,8 @@ inline node_options attacked_options(std::string name, std::vector<std::string> 
 class said_log {
 public:
   void listen_to(node_options& how) {
-    const bool watched = how.log != log_level::off;
-    if (!watched)
+    const bool watched = std::getenv("EDUPULSE_LOG") != nullptr;
+    if (how.log == log_level::off)
       how.log = log_level::warning;
     how.log_sink = [this, watched](log_level, std::string_view text) {
       std::lock_guard guard(mutex_);
