@@ -160,6 +160,12 @@ group_seat* groups::join(const std::string& group, std::uint32_t index, const st
   return seat.get();
 }
 
+void groups::stay(std::uint32_t index, effect_list& out) {
+  auto& seat = *seats_.at(index);
+  seat.stay();
+  bequeath_kept(*seat.in_, out);
+}
+
 bool groups::is_same(std::uint32_t index, const std::string& group,
                      const group_terms& terms) const {
   const auto at = seats_.find(index);

@@ -96,7 +96,7 @@ public:
   /// The node of `index` has started anew: is it the same member of the same group as before?
   bool is_same(std::uint32_t index, const std::string& group, const group_terms& terms) const;
   void leave(std::uint32_t index) { seats_.at(index)->leave(); }
-  void stay(std::uint32_t index) { seats_.at(index)->stay(); }
+  void stay(std::uint32_t index, effect_list& out);
   /// It is gone. `owed`: what it had not concluded, in order, taken off its books.
   void part(std::uint32_t index, std::vector<envelope_ptr>&& owed, effect_list& out);
 

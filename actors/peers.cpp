@@ -226,7 +226,7 @@ void peers::enlist(entry& from, std::uint32_t index, const announced_subscriptio
   if (one.group.empty())
     table_.add(index, one.filter);
   else if (shared_.is_member(index))
-    shared_.stay(index);
+    shared_.stay(index, out);
   else
     from.to->owed().find(index)->sit(
         shared_.join(one.group, index, name, {one.filter, one.order, one.overload}, out));

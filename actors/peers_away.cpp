@@ -33,7 +33,7 @@ void peers::back(entry& who, time_point now, effect_list& out) {
   for_each_known(who, [&](const entry::known& what) {
     const auto& filter = by_index_.at(what.index).filter;
     if (shared_.is_member(what.index))
-      shared_.stay(what.index);
+      shared_.stay(what.index, out);
     else if (!filter.of_runtime())
       table_.add(what.index, filter);
     who.to->owed().find(what.index)->set_away(false, now, out);

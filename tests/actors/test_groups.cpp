@@ -512,6 +512,21 @@ TEST_CASE(
   at.check();
 }
 
+TEST_CASE("G27: what is kept for nobody goes to a member that was believed dead, once it is back") {
+  rig at;
+  at.announce("far", {rig::member(1, "b")});
+  REQUIRE(at.subscribe("a"));
+  at.dies("far");
+  at.publish({"x", "y", "x"});
+  at.end("a");
+  CHECK(at.said.back() == "reassigned group=indexers from=a@here n=3 kept");
+  at.connect("far");
+  CHECK(at.peers.at("far").got[1] == numbers{1, 2, 3});
+  at.conclude("far", 1, 1, 3);
+  CHECK(at.core.owed() == 0);
+  at.check();
+}
+
 TEST_CASE("G27: what is kept for nobody has the bounds of the group's backlog; the rest is dropped "
           "and settled") {
   rig at;
