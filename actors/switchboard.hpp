@@ -160,6 +160,7 @@ private:
   bool survives(const peer& old, const peer_identity& who, bool new_dialed, time_point now) const;
   void adopt(connection_id which, hello_message&& what, const peer_identity& who, time_point now,
              effects& out);
+  bool is_met_as_member(peer& one, time_point now, effects& out);
   void bring_up_if_member(peer& one, time_point now, effects& out);
   void end_session(node_id who, peer& one, std::string_view why, time_point now, effects& out);
   void refuse(connection_id which, refusal_message what, time_point now, effects& out);

@@ -11,13 +11,30 @@ namespace {
 constexpr auto good_session = std::chrono::seconds(5);
 } // namespace
 
+/// Of whom was no member yet when he said hello, nobody has kept in mind which start of his was
+/// met: an earlier one could still take its place, and this may be the earlier one.
+bool switchboard::is_met_as_member(peer& one, time_point now, effects& out) {
+  const auto with = *one.session;
+  edupulse::membership::effects asked;
+  const auto verdict = members_.on_hello(with.who, {}, now, asked);
+  follow(std::move(asked), now, out);
+  if (!one.session || one.session->number != with.number || one.session_up)
+    return false; // what followed has settled it
+  if (verdict == hello_verdict::accepted)
+    return true;
+  end_session(with.who.node, one, to_string(verdict), now, out);
+  return false;
+}
+
 void switchboard::bring_up_if_member(peer& one, time_point now, effects& out) {
   if (one.session_up || !one.is_complete())
     return;
-  const auto& with = *one.session;
-  const auto member = members_.table().find(with.who.node);
+  const auto member = members_.table().find(one.session->who.node);
   if (member == no_member || !members_.table()[member].is_live())
     return; // until membership says that it is one, or its time is over
+  if (!is_met_as_member(one, now, out))
+    return;
+  const auto& with = *one.session;
   one.session_up = true;
   one.session_since = now;
   for (const auto which : {with.control, with.bulk})

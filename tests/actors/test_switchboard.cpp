@@ -424,6 +424,20 @@ TEST_CASE("G64: a member that was restarted takes its place, and its old start i
   CHECK_FALSE(at.is_closed(fresh.first));
 }
 
+TEST_CASE("G64: a start that was met before it was known as a member shuts out the earlier one") {
+  one_switchboard at;
+  at.meet(peer(2, 2), 11);
+  const auto other = at.join(peer(3), 33);
+  at.says(other.first, frame_kind::membership,
+          one_member::frame(peer(3), msg::gossip{}, {about(peer(2, 2), member_state::alive)}));
+  REQUIRE(at.core.is_connected(node(2)));
+  const auto old = at.accept();
+  at.says(old, at.hello_of(peer(2, 1), 12, false));
+  CHECK(at.refusal_to(old).reason == refusal_reason::fenced);
+  CHECK(at.core.is_connected(node(2)));
+  CHECK(at.lost.empty());
+}
+
 TEST_CASE("G64: a node of the same name with a fresh id takes the place of the one before") {
   one_switchboard at;
   const auto old = at.join(peer(2), 11);
