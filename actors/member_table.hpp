@@ -72,6 +72,8 @@ public:
   void set_profile(member_slot which, const member_profile_view& what);
   /// Takes the name from it, and with it its place in the cluster.
   void supersede(member_slot which, time_point now);
+  /// It may have its name again; to be given a key, and its profile.
+  void restore(member_slot which) { records_[which].superseded = false; }
   void set_proved(member_slot which) { records_[which].proved = true; }
   void set_detailed(member_slot which, bool is) { records_[which].detailed = is; }
   void set_data_link(member_slot which, bool up) { records_[which].data_link = up; }

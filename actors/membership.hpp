@@ -144,6 +144,7 @@ private:
   hello_verdict meet_own_id(const peer_identity& peer, time_point now, effects& out);
   void take_name(member_slot which, member_slot holder, time_point now, effects& out);
   void accept_start(member_slot which, const peer_identity& peer, time_point now, effects& out);
+  bool has_name_again(member_slot which, const peer_identity& peer, time_point now, effects& out);
   void supersede(member_slot which, time_point now);
   member_slot add_in_person(const peer_identity& peer, std::uint64_t inc, bool limited,
                             time_point now, effects& out);

@@ -91,7 +91,7 @@ hello_verdict membership::meet(const peer_identity& peer, time_point now, effect
   }
   const member_record& record = table_[known];
   if (peer.boot_epoch == record.boot_epoch) {
-    if (record.superseded) {
+    if (record.superseded && !has_name_again(known, peer, now, out)) {
       ++counts_.fenced;
       return hello_verdict::superseded;
     }
@@ -138,6 +138,24 @@ void membership::take_name(member_slot which, member_slot holder, time_point now
   supersede(holder, now);
   if (replaces)
     tell(member_event::replaced, which, table_[holder].node, out, "had another name");
+}
+
+/// Whoever took its name is gone, and this node still runs: what was said in the other one's name
+/// may have been late, or a mistake that somebody has put right.
+bool membership::has_name_again(member_slot which, const peer_identity& peer, time_point now,
+                                effects& out) {
+  const member_slot holder = table_.find_name(peer.name);
+  if (holder != no_member && table_[holder].is_live())
+    return false;
+  if (holder != no_member)
+    supersede(holder, now);
+  table_.restore(which);
+  set_live_key(which, peer.boot_epoch, table_[which].inc, now);
+  const auto meta = table_.profile(which).meta;
+  table_.set_profile(which, {peer.name, peer.address, meta});
+  news_of(which, now);
+  tell(member_event::alive_again, which, {}, out);
+  return true;
 }
 
 void membership::supersede(member_slot which, time_point now) {

@@ -432,6 +432,23 @@ TEST_CASE("membership: a fresh id under a known name replaces the old one, which
   CHECK(one.all_of<said::conflict>().size() == 1);
 }
 
+TEST_CASE("membership: a node whose name was taken has it again once the other one is gone") {
+  one_member one;
+  one.among(4);
+  peer_identity other = peer(2);
+  other.node = node(50);
+  REQUIRE(one.hello(other) == hello_verdict::accepted);
+  CHECK(one.hello(peer(2)) == hello_verdict::superseded);
+  one.hears(peer(3), msg::gossip{}, {about(other, dead)});
+  one.forget();
+  CHECK(one.hello(peer(2)) == hello_verdict::accepted);
+  CHECK(one.events() == "alive_again peer2\n");
+  CHECK(one.state_of(peer(2)) == alive);
+  CHECK(one.core.find(node(2))->name == "peer2");
+  CHECK(one.hello(other) == hello_verdict::superseded);
+  one.core.check();
+}
+
 TEST_CASE("membership: what was heard of a name gives way to the hello, whoever had that name") {
   one_member one;
   one.among(4);
