@@ -117,7 +117,8 @@ private:
     bool wants_probe = false; ///< its runner stands still until a batch says to go on
     std::uint32_t in_flight_events = 0;
     std::deque<batch_ptr> in_flight;
-    std::uint64_t sent = 0;                                      ///< batches, ever
+    std::uint64_t sent = 0;      ///< batches, ever
+    std::uint64_t returning = 0; ///< those until then may come back: nothing is sent meanwhile
     std::deque<std::pair<std::uint64_t, std::uint64_t>> closing; ///< key, `sent` at that time
     std::vector<std::uint64_t> freed;                            ///< keys to tell the runner of
     std::deque<work_item> staged; ///< picked for this lane, when there are several

@@ -58,6 +58,10 @@ bool delivery::has_anything_to_send() const noexcept {
 
 void delivery::dispatch_lane(std::uint32_t at, time_point now, effect_list& out) {
   auto& lane = lanes_[at];
+  // The breaker may have been closed by a deferral, or by another lane. What this one's runner was
+  // sent before gave it up comes back, and must not be overtaken.
+  if (lane.sent - lane.in_flight.size() < lane.returning)
+    return;
   while (lane.up && lane.in_flight.size() < batches_in_flight) {
     const auto limit = batch_limit(lane);
     if (limit == 0)

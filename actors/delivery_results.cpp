@@ -355,8 +355,10 @@ void delivery::give_up(const envelope_ptr& event, std::uint64_t seq, std::string
 }
 
 void delivery::open_breaker(const outcome& said, time_point now, effect_list& out) {
-  for (auto& lane : lanes_)
+  for (auto& lane : lanes_) {
     lane.wants_probe = true;
+    lane.returning = lane.sent;
+  }
   if (breaker_.on_unavailable(said.after(), now, chance_))
     out.emplace_back(
         effects::breaker_opened{how_.index, breaker_.until(), std::string(said.reason())});

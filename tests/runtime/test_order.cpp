@@ -34,6 +34,42 @@ TEST_CASE("G3: events of one key are handled in publish order while one of them 
   check_books(bus);
 }
 
+TEST_CASE("G3, G9: what comes back from a handler that is unavailable is not overtaken, whoever "
+          "ends the pause") {
+  testing::bus bus;
+  journal seen;
+  deferral open;
+  bool up = false;
+  REQUIRE(bus.subscribe<LessonPublished>(
+      "reader",
+      [&](LessonPublished::Reader lesson, context& ctx) {
+        if (text_of(lesson) == "b:0") {
+          open = ctx.defer();
+          return outcome::deferred();
+        }
+        if (text_of(lesson) == "a:31" && !std::exchange(up, true)) {
+          bus.hold(true); // a second batch stays with the handler, and comes back later
+          return outcome::unavailable("database is down");
+        }
+        seen.note(text_of(lesson));
+        return outcome::ok();
+      },
+      {.window = 64}));
+  bus.hold(true);
+  REQUIRE(publish_lesson(bus, "b", "0"));
+  strings all;
+  for (int i = 1; i < 100; ++i) // two batches are with the handler, and the rest waits
+    REQUIRE(publish_lesson(bus, "a", all.emplace_back(std::to_string(i))));
+  bus.hold(false);
+  bus.advance(1s); // a probe is sent
+  open.complete(outcome::ok());
+  bus.run(); // the handler is available, it seems
+  bus.hold(false);
+  bus.advance(1s);
+  CHECK(seen.of("a") == all);
+  check_books(bus);
+}
+
 TEST_CASE("G4: an event without a key steps aside while it is retried, and others go on") {
   testing::bus bus;
   journal seen;
