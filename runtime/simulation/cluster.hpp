@@ -5,7 +5,7 @@
 //     cluster all({.seed = 7, .nodes = 3});
 //     all.subscribe(1, {"reader", "event.>"});
 //     all.run_until([&] { return all.is_whole(); }, 10s);
-//     all.publish(0, {.key = "k"});
+//     all.publish(0, {.subject = "s", .key = "k"});
 //     all.apply({.what = fault_kind::kill, .a = 1});
 //     all.run_for(5s);
 

@@ -16,6 +16,8 @@ bool is_of_two(fault_kind what) {
 bool is_of_many(fault_kind what) {
   return what == fault_kind::partition || what == fault_kind::swizzle_clog;
 }
+constexpr fault_kind remedies[] = {fault_kind::heal, fault_kind::resume, fault_kind::restart};
+
 duration between(duration least, duration most, random_source& chance) {
   return least + duration(static_cast<duration::rep>(chance.unit() *
                                                      static_cast<double>((most - least).count())));
@@ -48,8 +50,14 @@ std::string to_string(const fault& what) {
 fault_mix::fault_mix(random_source& chance) {
   for (auto& one : enabled_)
     one = chance.unit() < 0.5;
-  for (const auto always : {fault_kind::heal, fault_kind::resume, fault_kind::restart})
+  for (const auto always : remedies)
     enabled_[static_cast<std::size_t>(always)] = true; // or it only gets worse
+}
+
+fault_mix::fault_mix(fault_kind one) {
+  for (const auto always : remedies)
+    enabled_[static_cast<std::size_t>(always)] = true;
+  enabled_[static_cast<std::size_t>(one)] = true;
 }
 
 fault fault_mix::draw(random_source& chance, std::size_t nodes) const {

@@ -50,6 +50,8 @@ std::string to_string(const fault& what);
 class fault_mix {
 public:
   explicit fault_mix(random_source& chance);
+  /// One kind, and what undoes it.
+  explicit fault_mix(fault_kind one);
   bool has(fault_kind which) const noexcept { return enabled_[static_cast<std::size_t>(which)]; }
   void forbid(fault_kind which) noexcept { enabled_[static_cast<std::size_t>(which)] = false; }
   /// One of the mix, for a cluster of so many nodes.

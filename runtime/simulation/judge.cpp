@@ -2,6 +2,7 @@
 #include "schemas/topic.hpp"
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -24,14 +25,25 @@ public:
 
 private:
   using call = std::pair<event_number, std::string>; ///< event; subscription or group
+  /// By publisher, key and subscriber: events in the order in which they were handled first.
+  using lines =
+      std::map<std::tuple<start_number, std::uint64_t, std::string>, std::vector<event_number>>;
+
+  bool is_firm(const event_step& what) const;
+  void check_order(const lines& all);
 
   void complain(std::string what) {
     if (result_.violations.size() < violations_max)
       result_.violations.push_back({std::move(what), {}});
   }
-  void complain(std::string what, event_number about) {
-    if (result_.violations.size() < violations_max)
-      result_.violations.push_back({std::move(what), seen_.story(about)});
+  void complain(std::string what, event_number about, std::optional<event_number> too = {}) {
+    if (result_.violations.size() == violations_max)
+      return;
+    auto story = seen_.story(about);
+    if (too)
+      for (auto& line : seen_.story(*too))
+        story.push_back(std::move(line));
+    result_.violations.push_back({std::move(what), std::move(story)});
   }
   /// Whose events they share: the group's name, or its own.
   const std::string& sharer(std::uint32_t subscription) const {
@@ -97,26 +109,48 @@ void bench::look_at_repeats() {
     result_.repeats += times - 1;
 }
 
-/// The first success of each event, per publisher, key and subscription or group.
+/// The first success of each event, per publisher and key, as each start of a subscriber sees it.
 void bench::look_at_order() {
-  std::map<std::tuple<std::string, std::uint64_t, std::string>,
-           std::vector<std::pair<time_point, event_number>>>
-      lines;
-  std::set<call> counted;
+  lines of_starts;
+  lines of_all;
+  std::set<std::pair<event_number, std::string>> counted;
   for (const auto& one : seen_.steps()) {
     const auto& event = seen_.events()[one.event];
-    if (one.what == step_kind::handled && event.key != 0 &&
-        counted.emplace(one.event, sharer(one.subscription)).second)
-      lines[{seen_.starts()[event.by].node, event.key, sharer(one.subscription)}].emplace_back(
-          one.when, one.event);
+    if (one.what != step_kind::handled || event.key == 0)
+      continue;
+    const auto& name = seen_.subscriptions()[one.subscription].name;
+    const auto here = name + " of " + seen_.start_name(one.where) + '/' + std::to_string(one.where);
+    if (counted.emplace(one.event, here).second)
+      of_starts[{event.by, event.key, here}].push_back(one.event);
+    const auto& all = sharer(one.subscription);
+    if (counted.emplace(one.event, all).second && is_firm(one))
+      of_all[{event.by, event.key, all}].push_back(one.event);
   }
-  for (const auto& [line, events] : lines)
+  check_order(of_starts);
+  check_order(of_all);
+}
+
+/// No start of the subscriber can have ended it but by handling it, so that the next one does not
+/// begin before it; and there is one start at a time.
+bool bench::is_firm(const event_step& what) const {
+  const auto& event = seen_.events()[what.event];
+  const auto& starts = seen_.starts();
+  return event.level == delivery_level::acknowledged && !event.expires &&
+         !seen_.subscriptions()[what.subscription].drops &&
+         !letters_.contains({what.event, sharer(what.subscription)}) &&
+         std::none_of(starts.begin() + what.where + 1, starts.end(), [&](const start_known& one) {
+           return one.node == starts[what.where].node && one.begin <= what.when;
+         });
+}
+
+void bench::check_order(const lines& all) {
+  for (const auto& [line, events] : all)
     for (std::size_t i = 1; i < events.size(); ++i)
-      if (events[i].second < events[i - 1].second)
+      if (events[i] < events[i - 1])
         complain("reordered: " + std::get<2>(line) + " was given it after event " +
-                     to_string(seen_.events()[events[i - 1].second].id) +
+                     to_string(seen_.events()[events[i - 1]].id) +
                      ", which has the same key and was published later",
-                 events[i].second);
+                 events[i], events[i - 1]);
 }
 
 /// What publishers say of their events, and what is so.

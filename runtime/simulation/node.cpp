@@ -11,6 +11,8 @@ namespace {
 constexpr std::size_t busy_turn = 16;
 constexpr auto nap = std::chrono::microseconds(40);
 constexpr int rounds_per_turn = 64;
+/// Longer than any run.
+constexpr auto never_stalls = std::chrono::hours(1);
 
 switchboard::settings core_of(const node::settings& how) {
   switchboard::settings core;
@@ -31,7 +33,7 @@ node::node(world& around, settings how)
       mail_(std::make_shared<inbox>(how_.mail,
                                     [self = self_] {
                                       if (*self != nullptr)
-                                        (*self)->hop([here = *self] { here->turn(); });
+                                        (*self)->rung();
                                     })),
       desk_({how_.self.name, chance_.next(), timetable::wall_offset_ms, {}, how_.unreachable_after},
             *this),
@@ -71,6 +73,11 @@ void node::hop(std::function<void()> what) {
 
 // -- turns of the router ------------------------------------------------------------------------
 
+void node::rung() {
+  awake_ = true;
+  hop([this] { turn(); });
+}
+
 void node::turn() {
   for (int round = 0; round < rounds_per_turn; ++round) {
     mail_->wait_for_wire(desk_.core().waits_for_wire());
@@ -79,6 +86,7 @@ void node::turn() {
     if (contents_.empty()) {
       if (ticked)
         continue; // it may wait for the wire from now on
+      awake_ = false;
       send_orders();
       arm_next();
       return;
@@ -155,8 +163,11 @@ expected<void> node::subscribe(const subscription_order& what) {
     around->make = [this, which = *made] { return make_scripted(which); };
     around->completions = std::make_shared<completion_sink>(mail_, *made);
     around->port = this;
+    const auto& o = what.options;
+    const bool drops = o.overload != overload_policy::strict &&
+                       (o.overload != overload_policy::wait || o.stall_after < never_stalls);
     const auto number =
-        around_.seen.subscription(what.name + '@' + name(), what.filter, what.options.group);
+        around_.seen.subscription({what.name + '@' + name(), what.filter, o.group, drops});
     scripts_[*made] = {number, what.how, std::move(around)};
     return true;
   });
@@ -187,7 +198,7 @@ expected<void> node::publish(envelope_ptr event) {
 void node::be_kind() { kind_ = true; }
 
 bool node::is_idle() const {
-  if (deferrals_ > 0)
+  if (deferrals_ > 0 || awake_)
     return false;
   return std::none_of(lives_.begin(), lives_.end(), [](const auto& one) {
     return one.second.busy || !one.second.mailbox.empty();

@@ -100,6 +100,7 @@ private:
   time_point time() const noexcept { return around_.time.now(); }
   void later(duration after, std::function<void()> what);
   void hop(std::function<void()> what);
+  void rung();
   void turn();
   bool tick_if_due();
   void arm_next();
@@ -154,6 +155,7 @@ private:
   time_point armed_ = time_point::max();
   time_point wire_armed_ = time_point::max();
   std::size_t deferrals_ = 0;
+  bool awake_ = false; ///< the router has been rung, and has not found its inbox empty since
   bool kind_ = false;
   bool over_ = false;
   std::function<void()> when_left_;

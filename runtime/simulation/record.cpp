@@ -20,14 +20,17 @@ void record::parted(start_number by, std::string whom, time_point now) {
   partings_.push_back({starts_[by].node, std::move(whom), now});
 }
 
-std::uint32_t record::subscription(const std::string& name, const std::string& filter,
-                                   const std::string& group) {
+std::uint32_t record::subscription(const std::string& name) {
   const auto [at, is_new] = names_.try_emplace(name, static_cast<std::uint32_t>(known_.size()));
   if (is_new)
-    known_.push_back({name, filter, group});
-  else if (!filter.empty())
-    known_[at->second] = {name, filter, group};
+    known_.push_back({name, {}, {}});
   return at->second;
+}
+
+std::uint32_t record::subscription(subscription_known what) {
+  const auto number = subscription(what.name);
+  known_[number] = std::move(what);
+  return number;
 }
 
 // -- events -------------------------------------------------------------------------------
@@ -36,7 +39,8 @@ event_number record::published(const envelope& event, start_number by, bool acce
                                time_point now) {
   const auto number = static_cast<event_number>(events_.size());
   events_.push_back({event.id(), by, content_hash(event), event.key_hash(),
-                     std::string(event.topic()), event.level(), accepted, now});
+                     std::string(event.topic()), event.level(), accepted,
+                     event.expires_at() != time_point::max(), now});
   numbers_.emplace(event.id(), number);
   return number;
 }

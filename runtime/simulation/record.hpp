@@ -25,6 +25,7 @@ struct published_event {
   std::string topic{};
   delivery_level level = delivery_level::acknowledged;
   bool accepted = false;
+  bool expires = false;
   time_point when{};
   std::int64_t owed = -1; ///< subscriptions; -1: not routed
 };
@@ -33,6 +34,7 @@ struct subscription_known {
   std::string name; ///< "indexer@n2"
   std::string filter;
   std::string group;
+  bool drops = false; ///< when it cannot keep up
 };
 
 enum class step_kind : std::uint8_t { handled, failed, settled, buried };
@@ -69,8 +71,8 @@ public:
   start_number begin_start(std::string node, std::uint64_t epoch, time_point now);
   void end_start(start_number which, time_point now) { starts_[which].end = now; }
   void parted(start_number by, std::string whom, time_point now);
-  std::uint32_t subscription(const std::string& name, const std::string& filter = {},
-                             const std::string& group = {});
+  std::uint32_t subscription(subscription_known what);
+  std::uint32_t subscription(const std::string& name);
 
   // -- events
   event_number published(const envelope& event, start_number by, bool accepted, time_point now);
