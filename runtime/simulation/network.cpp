@@ -122,7 +122,6 @@ void network::transmit(connection_id which, end& from, frame_bytes&& bytes) {
   }
 }
 
-/// Nothing overtakes what was sent to the same end before.
 void network::send(place from, place to, connection_id which, item&& what, std::size_t bytes) {
   auto* there = find(which);
   if (there == nullptr && what.what != item_kind::bytes)
@@ -136,7 +135,13 @@ void network::send(place from, place to, connection_id which, item&& what, std::
           static_cast<duration::rep>(1e9 * static_cast<double>(bytes) / line.bytes_per_second));
     there->last_arrival = when;
   }
-  time_.at(when, [this, from, to, which, what = std::move(what)]() mutable {
+  if (there != nullptr && what.what != item_kind::reset)
+    what.number = ++there->sent;
+  travel(when, from, to, which, std::move(what));
+}
+
+void network::travel(time_point until, place from, place to, connection_id which, item&& what) {
+  time_.at(until, [this, from, to, which, what = std::move(what)]() mutable {
     if (is_blocked(from, to))
       paths_[{from, to}].held.emplace_back(which, std::move(what));
     else
@@ -144,16 +149,24 @@ void network::send(place from, place to, connection_id which, item&& what, std::
   });
 }
 
+/// What was held comes late, and what was sent after it waits for it, but for a reset.
 void network::arrive(connection_id which, item&& what) {
-  const auto* to = find(which);
+  auto* to = find(which);
   if (to == nullptr)
     return take(which, std::move(what));
   const auto owner = to->owner;
-  auto shared = std::make_shared<item>(std::move(what)); // std::function wants copies
-  if (is_paused(owner))
-    run_at(owner, [this, which, shared] { take(which, std::move(*shared)); });
+  if (what.number != 0)
+    to->early.emplace(what.number, std::move(what));
   else
-    take(which, std::move(*shared));
+    run_at(owner, [this, which, what] { take(which, item(what)); });
+  for (to = find(which);
+       to != nullptr && !to->early.empty() && to->early.begin()->first == to->arrived + 1;
+       to = find(which)) {
+    ++to->arrived;
+    auto next = std::make_shared<item>(std::move(to->early.begin()->second)); // for std::function
+    to->early.erase(to->early.begin());
+    run_at(owner, [this, which, next] { take(which, std::move(*next)); });
+  }
 }
 
 void network::take(connection_id which, item&& what) {
@@ -282,12 +295,8 @@ void network::unblock(place from, place to) {
     return;
   const auto repeat = duration(static_cast<duration::rep>(
       chance_.unit() * static_cast<double>(duration(first_repeat).count())));
-  for (auto& [which, what] : std::exchange(one.held, {})) {
-    const auto bytes = what.bytes.size();
-    if (auto* there = find(which))
-      there->last_arrival = std::max(there->last_arrival, time_.now() + repeat);
-    send(from, to, which, std::move(what), bytes);
-  }
+  for (auto& [which, what] : std::exchange(one.held, {}))
+    travel(time_.now() + repeat, from, to, which, std::move(what));
   for (const auto writer : std::exchange(one.blocked_acks, {}))
     if (auto* at = find(writer))
       make_room(writer, std::exchange(at->untold, 0));

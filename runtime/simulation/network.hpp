@@ -118,6 +118,7 @@ private:
     item_kind what = item_kind::bytes;
     connection_id from = 0;
     frame_bytes bytes{};
+    std::uint64_t number = 0; ///< of all that was sent to the same end; 0: comes as it may
   };
   struct end {
     place owner = 0;
@@ -126,6 +127,9 @@ private:
     time_point last_arrival{};
     std::size_t in_kernel = 0; ///< written here and not known to be read
     std::size_t untold = 0;    ///< of it, read, but the way back is blocked
+    std::uint64_t sent = 0;    ///< to here
+    std::uint64_t arrived = 0; ///< of it, in order
+    std::map<std::uint64_t, item> early{};
     bool halted = false;
     bool broken = false; ///< what is on its way here is lost
     std::vector<frame_bytes> waiting{};
@@ -147,6 +151,7 @@ private:
   void answer_dial(place from, std::uint64_t start, duration after, std::function<void()> what);
   void transmit(connection_id which, end& from, frame_bytes&& bytes);
   void send(place from, place to, connection_id which, item&& what, std::size_t bytes);
+  void travel(time_point until, place from, place to, connection_id which, item&& what);
   void arrive(connection_id which, item&& what);
   void take(connection_id which, item&& what);
   void deliver(connection_id which, end& to, item&& what);

@@ -100,6 +100,7 @@ private:
   void frame_for_router(live_session& of, std::span<const std::byte> body);
   void read_again(std::uint64_t session);
   void write_one(const order& what);
+  void cut(const peer_session& with, std::string_view why);
   void watch_epoch(const peer_identity& who);
   connection* find(connection_id which);
 

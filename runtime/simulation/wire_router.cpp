@@ -1,10 +1,35 @@
 // The wire and the router: frames that arrive, and frames that are to leave.
 
 #include "runtime/simulation/wire.hpp"
+#include <algorithm>
 
 namespace edupulse::simulation {
 
 namespace asks = switchboard_effects;
+
+namespace {
+
+/// Why an honest node may end a session with another one: trouble, or one had given the other up.
+constexpr std::string_view fair_reasons[] = {"it is believed dead",
+                                             "unreachable: ",
+                                             "it had given this node up",
+                                             "the peer goes on with a link that was given up here",
+                                             "it has taken nothing for ",
+                                             "it confirms nothing of what it is told",
+                                             "it does not read what it is told"};
+
+} // namespace
+
+/// All nodes are honest here: whatever else is found wrong with what one said is a mistake.
+void wire::cut(const peer_session& with, std::string_view why) {
+  const bool is_fair = std::any_of(std::begin(fair_reasons), std::end(fair_reasons),
+                                   [&](auto fair) { return why.starts_with(fair); });
+  if (!is_fair)
+    around_.seen.broken("protocol: " + how_.who + " cuts the session with " + with.who.name + ": " +
+                            std::string(why),
+                        now());
+  board_.cut(with.who.node, with.number, why, now(), effects_);
+}
 
 void wire::for_router(const asks::for_router& what) {
   const auto at = sessions_.find(what.session);
@@ -17,7 +42,7 @@ void wire::for_router(const asks::for_router& what) {
   if (said)
     mail_->leave(peer_inputs::control{what.session, std::move(*said)});
   else
-    board_.cut(what.from, what.session, said.error().text, now(), effects_);
+    cut(at->second.with, said.error().text);
 }
 
 void wire::frame_for_router(live_session& of, std::span<const std::byte> body) {
@@ -25,7 +50,7 @@ void wire::frame_for_router(live_session& of, std::span<const std::byte> body) {
   auto runs = decode_events(body, of.with.who.node, now(),
                             link_limits{.max_event_bytes = how_.core.max_event_bytes});
   if (!runs)
-    return board_.cut(of.with.who.node, number, runs.error().text, now(), effects_);
+    return cut(of.with, runs.error().text);
   if (auto* from = find(of.with.bulk))
     from->frame_begins.reset(); // the next one begins with the next read
   const auto size = body.size();
@@ -70,7 +95,7 @@ void wire::write_one(const order& one) {
     return; // it has ended, and the router hears of it
   const auto with = at->second.with;
   if (const auto* stop = std::get_if<link_effects::cut>(&one.what->what))
-    return board_.cut(with.who.node, with.number, stop->why, now(), effects_);
+    return cut(with, stop->why);
   const auto* events = std::get_if<link_effects::send_events>(&one.what->what);
   const auto which = events != nullptr ? with.bulk : with.control;
   auto* to = find(which);
@@ -85,7 +110,7 @@ void wire::write_one(const order& one) {
   if (events != nullptr)
     to->frames.emplace_back(to->queued, one.session);
   else if (to->pending() > how_.rest_max)
-    board_.cut(with.who.node, with.number, "it does not read what it is told", now(), effects_);
+    cut(with, "it does not read what it is told");
 }
 
 } // namespace edupulse::simulation
