@@ -146,8 +146,9 @@ TEST_CASE("G13: with latest_per_key and keys that never come again the oldest ma
   check_books(bus);
 }
 
-TEST_CASE("G29: an event has the level of its schema unless a publish says another, also when a handler "
-          "publishes it") {
+TEST_CASE(
+    "G29: an event has the level of its schema unless a publish says another, also when a handler "
+    "publishes it") {
   using namespace kinds::inner;
   testing::bus bus;
   std::vector<delivery_level> seen;
