@@ -146,7 +146,7 @@ void cluster::apply(const fault& what) {
   case fault_kind::resume:
     return resume(what.a);
   case fault_kind::copy:
-    if (!slots_[what.a].is_over)
+    if (what.a > 0 && !slots_[what.a].is_over) // somebody stays where all were told to join
       static_cast<void>(copy(what.a));
     return;
   default:

@@ -137,7 +137,14 @@ void network::send(place from, place to, connection_id which, item&& what, std::
   }
   if (there != nullptr && what.what != item_kind::reset)
     what.number = ++there->sent;
-  travel(when, from, to, which, std::move(what));
+  if (line.bytes_per_second <= 0)
+    return travel(when, from, to, which, std::move(what));
+  const auto crawler = next_crawler_++;
+  paths_[{from, to}].crawling.emplace(crawler, std::pair(which, std::move(what)));
+  time_.at(when, [this, from, to, crawler] {
+    if (auto one = paths_[{from, to}].crawling.extract(crawler))
+      travel(time_.now(), from, to, one.mapped().first, std::move(one.mapped().second));
+  });
 }
 
 void network::travel(time_point until, place from, place to, connection_id which, item&& what) {
@@ -303,7 +310,14 @@ void network::unblock(place from, place to) {
 }
 
 void network::set_line(place from, place to, std::optional<line_quality> line) {
-  paths_[{from, to}].line = line;
+  auto& one = paths_[{from, to}];
+  one.line = line;
+  for (auto& [crawler, what] :
+       std::exchange(one.crawling, {})) { // the rest goes as the new one does
+    if (auto* there = find(what.first))
+      there->last_arrival = time_.now();
+    travel(time_.now() + line_of(from, to).delay, from, to, what.first, std::move(what.second));
+  }
 }
 
 void network::reset(place a, place b) {

@@ -139,6 +139,7 @@ private:
     std::uint32_t blocked = 0;
     std::optional<line_quality> line{};
     std::vector<std::pair<connection_id, item>> held{};
+    std::map<std::uint64_t, std::pair<connection_id, item>> crawling{}; ///< over a slow line
     std::vector<connection_id> blocked_acks{}; ///< writers that wait to hear what was read
   };
   using way = std::pair<place, place>;
@@ -166,6 +167,7 @@ private:
   std::map<way, path> paths_; ///< of those that have had a fault
   std::unordered_map<connection_id, end> ends_;
   connection_id next_id_ = 1;
+  std::uint64_t next_crawler_ = 0;
   std::size_t bytes_held_ = 0;
   std::uint64_t writes_ = 0;
 };
