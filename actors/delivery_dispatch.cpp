@@ -195,8 +195,8 @@ void delivery::dispatch_probe(time_point now, effect_list& out) {
     return;
   for (std::uint32_t at = 0; at < lanes(); ++at) {
     auto& lane = lanes_[at];
-    if (!lane.up)
-      continue;
+    if (!lane.up || lane.sent - lane.in_flight.size() < lane.returning)
+      continue; // as in dispatch_lane
     auto work = std::make_shared<batch>(how_.index, at, lane.generation);
     if (lanes_.size() > 1) {
       distribute(lanes_.size());
