@@ -81,8 +81,9 @@ run_report report_of(const plan& what) {
   for (const auto& one : what.faults) {
     run_report::fault told;
     told.from = one.at;
-    told.text = to_string(one);
-    told.kind = told.text.substr(0, told.text.find(' '));
+    const auto words = to_string(one);
+    told.kind = words.substr(0, words.find(' '));
+    told.text = words.substr(told.kind.size() + 1);
     if (one.lasts > 0)
       told.until = one.at + one.lasts;
     else if (one.what == fault_word::reset || one.what == fault_word::late)
@@ -138,7 +139,7 @@ std::string summary(const run_report& what) {
   const auto& outcome = what.outcome;
   std::string text = search::heading(what.scenario, colors) + ": " + what.about + "\n\n";
   for (const auto& one : what.faults)
-    text += "  " + seconds_text(one.from) + "  " + one.text +
+    text += "  " + seconds_text(one.from) + "  " + one.kind + " " + one.text +
             (one.until && *one.until > one.from ? ", until " + seconds_text(*one.until) : "") +
             "\n";
   text += (what.faults.empty() ? "" : "\n") + ledger_table(what) + "\n";
