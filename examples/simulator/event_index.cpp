@@ -15,7 +15,7 @@ std::string id_text(const record& what) {
 
 } // namespace
 
-event_index::event_index(std::vector<node_start>& starts, std::int64_t) : starts_(starts) {
+event_index::event_index(std::vector<node_start>& starts) : starts_(starts) {
   ranges_.resize(starts.size());
   handled_by_.resize(starts.size());
   for (auto& one : starts_)
@@ -42,8 +42,6 @@ void event_index::read_publisher(node_start& from) {
     what.key = one.key;
     what.payload = one.payload;
     what.at_ns = one.at_ns;
-    if (one.kind == record_kind::refused)
-      what.is_refused = true;
     if (one.kind == record_kind::published) {
       what.id_high = one.id_high;
       what.id_low = one.id_low;

@@ -18,7 +18,6 @@ struct event {
   std::uint64_t id_low = 0;
   std::int64_t at_ns = 0;
   bool is_accepted = false; ///< else: refused, or nobody knows
-  bool is_refused = false;
 };
 
 /// One success.
@@ -31,7 +30,7 @@ struct handling {
 
 class event_index {
 public:
-  event_index(std::vector<node_start>& starts, std::int64_t began_ns);
+  explicit event_index(std::vector<node_start>& starts);
 
   std::size_t size() const noexcept { return events_.size(); }
   const event& operator[](std::size_t at) const { return events_[at]; }

@@ -19,7 +19,7 @@ constexpr std::size_t story_lines = 60;
 class judgement {
 public:
   judgement(const evidence& seen, run_report& into)
-      : seen_(seen), into_(into), events_(seen.starts, seen.began_ns) {
+      : seen_(seen), into_(into), events_(seen.starts) {
     for (const auto& one : seen.starts)
       nobody_went_ = nobody_went_ && !one.killed;
     for (const auto& one : seen.sightings)

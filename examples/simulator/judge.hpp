@@ -27,7 +27,7 @@ struct evidence {
   bool whole = true;                 ///< at the end all saw all
 };
 
-/// Fills in the verdict, the ledger, the dead letters, samples and sightings.
+/// Fills in the verdict, the ledger and the dead letters.
 void judge(const evidence& seen, run_report& into);
 
 } // namespace edupulse::simulator

@@ -57,8 +57,6 @@ void virtual_watch::look(double seconds) {
   owed_.push_back(std::move(now));
 }
 
-void virtual_watch::say(double, const std::string&) {}
-
 run_report virtual_watch::conclude(const simulation::verdict& found, const std::string& unrest,
                                    double seconds, bool interrupted) {
   auto made = report_of(plan_);

@@ -15,8 +15,6 @@ public:
   double next_look() const noexcept { return next_look_; }
   /// Notes who sees whom, and what is owed.
   void look(double seconds);
-  /// Something happened.
-  void say(double seconds, const std::string& what);
   /// `unrest`: why it did not come to rest, or empty.
   run_report conclude(const simulation::verdict& found, const std::string& unrest, double seconds,
                       bool interrupted);

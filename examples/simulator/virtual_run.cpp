@@ -178,7 +178,6 @@ private:
   }
 
   void carry_out(const step& what) {
-    watch_.say(seconds(), to_string(*what.what) + (what.begins ? "" : " is over"));
     if (what.begins)
       begin(*what.what);
     else

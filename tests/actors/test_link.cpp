@@ -343,8 +343,9 @@ TEST_CASE("link: a peer that breaks the rules is an error that says how") {
   for (int i = 0; i < 8; ++i)
     some->entries.push_back(make_entry(make_event()));
   const auto events_for = [&](std::uint32_t to, std::uint64_t dseq, std::uint32_t n) {
-    std::vector<incoming_run> runs;
-    runs.push_back({{some, 0, n, 0}, {{to, dseq, 0}}});
+    std::vector<incoming_run> runs(1);
+    runs[0].events = slice{some, 0, n, 0};
+    runs[0].targets.push_back({to, dseq, 0});
     return one.on_events(std::move(runs), io);
   };
   CHECK_FALSE(events_for(7, 1, 1)); // before the session began
