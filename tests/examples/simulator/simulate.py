@@ -162,15 +162,20 @@ def processes_of(group):
     return found
 
 
+def started(simulate, place):
+    """A run of `steady` that publishes already."""
+    running = subprocess.Popen([simulate, "steady"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                               text=True, env={**os.environ, "TMPDIR": place})
+    for line in running.stderr:
+        if "published" in line:
+            break
+    return running
+
+
 def interrupted(simulate):
     """Ctrl-C ends all nodes within two seconds, and the ledger is printed."""
     with tempfile.TemporaryDirectory() as place:
-        running = subprocess.Popen([simulate, "steady"], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True,
-                                   env={**os.environ, "TMPDIR": place})
-        for line in running.stderr:
-            if "published" in line:
-                break
+        running = started(simulate, place)
         children = processes_of(running.pid)
         check(len(children) == 5, f"{len(children)} nodes were running")
         began = time.monotonic()
@@ -189,12 +194,7 @@ def interrupted(simulate):
 def crashed(simulate):
     """A node that somebody kills is a failure of the run, and its last words are shown."""
     with tempfile.TemporaryDirectory() as place:
-        running = subprocess.Popen([simulate, "steady"], stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, text=True,
-                                   env={**os.environ, "TMPDIR": place})
-        for line in running.stderr:
-            if "published" in line:
-                break
+        running = started(simulate, place)
         os.kill(processes_of(running.pid)[2], signal.SIGSEGV)
         said = running.communicate(timeout=100)[0]
         check(running.returncode == 1, f"it ended with {running.returncode}: {said}")
