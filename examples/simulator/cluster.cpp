@@ -57,8 +57,7 @@ expected<void> process_cluster::launch(std::size_t which) {
   const auto journal = place_ / (name + "." + std::to_string(number));
   std::size_t handlers = 0;
   for (const auto& each : plan_.handlers)
-    handlers += each.nodes.empty() ||
-                std::find(each.nodes.begin(), each.nodes.end(), which) != each.nodes.end();
+    handlers += each.runs_on(which);
   const auto records =
       spare_records + 2 * plan_.events * handlers + (publishes(which) ? 3 * plan_.events : 0);
   auto arguments = arguments_;
@@ -129,9 +128,7 @@ std::size_t process_cluster::subscriptions() const {
       continue;
     }
     for (std::size_t at = 0; at < nodes_.size(); ++at)
-      count += nodes_[at].expected_up &&
-               (one.nodes.empty() ||
-                std::find(one.nodes.begin(), one.nodes.end(), at) != one.nodes.end());
+      count += nodes_[at].expected_up && one.runs_on(at);
   }
   return count + groups.size();
 }

@@ -67,8 +67,6 @@ public:
   std::span<const record> all() noexcept;
   /// Those that came since the last call.
   std::span<const record> fresh() noexcept;
-  /// The writer had no room for what came last.
-  bool is_full() noexcept { return all().size() == records_ && records_ > 0; }
 
 private:
   std::size_t records_ = 0;

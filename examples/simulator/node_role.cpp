@@ -16,6 +16,7 @@
 #include "node_role.hpp"
 #include "journal.hpp"
 #include "lesson.capnp.h"
+#include "line_source.hpp"
 #include "pace.hpp"
 #include "schemas/hash.hpp"
 #include "schemas/member_event.hpp"
@@ -107,8 +108,7 @@ node_options node_process::options() const {
   how.cluster.profile = plan_.profile == "wan"   ? network_profile::wan
                         : plan_.profile == "lan" ? network_profile::lan
                                                  : network_profile::local;
-  how.cluster.unreachable_after =
-      std::chrono::duration_cast<duration>(std::chrono::duration<double>(plan_.unreachable_after));
+  how.cluster.unreachable_after = seconds_of(plan_.unreachable_after);
   how.seed = plan_.seed * 1000 + self_.start + 1;
   how.log = log_level::warning;
   return how;
@@ -127,12 +127,10 @@ expected<void> node_process::begin() {
     return tl::unexpected(watch.error());
   for (std::size_t which = 0; which < plan_.handlers.size(); ++which)
     calls_.push_back(std::make_unique<std::atomic<std::uint64_t>>(0));
-  for (std::size_t which = 0; which < plan_.handlers.size(); ++which) {
-    const auto& on = plan_.handlers[which].nodes;
-    if (on.empty() || std::find(on.begin(), on.end(), self_.node) != on.end())
+  for (std::size_t which = 0; which < plan_.handlers.size(); ++which)
+    if (plan_.handlers[which].runs_on(self_.node))
       if (auto good = subscribe(which); !good)
         return good;
-  }
   say("up " + node_->address() + " " + std::to_string(node_->epoch()));
   teller_ = std::thread([this] { say_how_it_is(); });
   return {};
@@ -140,16 +138,10 @@ expected<void> node_process::begin() {
 
 expected<void> node_process::subscribe(std::size_t which) {
   const auto& one = plan_.handlers[which];
-  subscription_options how;
-  how.group = one.group;
-  how.backlog_events = one.backlog;
-  how.overload = overload_of(one.overload);
-  how.stall_after =
-      std::chrono::duration_cast<duration>(std::chrono::duration<double>(one.stall_after));
   auto handler = [this, which](const envelope& event, context& ctx) {
     return handle(which, event, ctx);
   };
-  const auto made = node_->subscribe(">", one.name, handler, how);
+  const auto made = node_->subscribe(">", one.name, handler, one.options());
   return made ? expected<void>() : tl::unexpected(made.error());
 }
 
@@ -296,8 +288,7 @@ void node_process::stop(double seconds) {
     teller_.join();
   if (!node_)
     return;
-  static_cast<void>(
-      node_->drain(std::chrono::duration_cast<duration>(std::chrono::duration<double>(seconds))));
+  static_cast<void>(node_->drain(seconds_of(seconds)));
   say_books();
   node_->stop(0s);
   say("stopped");
@@ -313,8 +304,7 @@ void node_process::set_line(std::istringstream& words) {
   how.to.blocked = to != 0;
   how.from.blocked = from != 0;
   how.from.bytes_per_second = how.to.bytes_per_second;
-  how.to.delay = how.from.delay =
-      std::chrono::duration_cast<duration>(std::chrono::duration<double, std::milli>(delay_ms));
+  how.to.delay = how.from.delay = seconds_of(delay_ms / 1000);
   wire_->set(address, how);
 }
 
@@ -383,7 +373,7 @@ int run_node(const plan& what, const role& self) {
     say("failed the journal " + self.journal.string() + " cannot be made");
     return 1;
   }
-  line_source commands(STDIN_FILENO, told_to_end[0]);
+  line_source commands(STDIN_FILENO, told_to_end[0], "stop 10");
   std::string line;
   while (commands.next(line))
     if (!it.obey(line))

@@ -1,5 +1,5 @@
 #pragma once
-// Turns at a rate, and lines of a pipe.
+// Turns at a rate, and texts on a line.
 
 #include <algorithm>
 #include <atomic>
@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <poll.h>
 #include <string>
-#include <unistd.h>
 
 namespace edupulse::simulator {
 
@@ -47,38 +46,5 @@ inline std::string on_one_line(std::string text) {
       each = ' ';
   return text;
 }
-
-/// Lines of `fd`; a byte on `ends` counts as the line "stop 10".
-class line_source {
-public:
-  line_source(int fd, int ends) : fd_(fd), ends_(ends) {}
-  /// False: there are no more.
-  bool next(std::string& line) {
-    for (;;) {
-      if (const auto end = text_.find('\n'); end != std::string::npos) {
-        line = text_.substr(0, end);
-        text_.erase(0, end + 1);
-        return true;
-      }
-      pollfd either[2] = {{fd_, POLLIN, 0}, {ends_, POLLIN, 0}};
-      if (::poll(either, 2, -1) < 0)
-        continue;
-      if ((either[1].revents & POLLIN) != 0) {
-        line = "stop 10";
-        return true;
-      }
-      char some[4096];
-      const auto size = ::read(fd_, some, sizeof some);
-      if (size <= 0)
-        return false;
-      text_.append(some, static_cast<std::size_t>(size));
-    }
-  }
-
-private:
-  int fd_;
-  int ends_;
-  std::string text_;
-};
 
 } // namespace edupulse::simulator

@@ -36,6 +36,17 @@ expected<double> number_in(std::string_view text, std::string_view of) {
   return value;
 }
 
+/// Of a name that `validate` has let pass.
+overload_policy overload_of(const std::string& name) {
+  if (name == "strict")
+    return overload_policy::strict;
+  if (name == "drop_newest")
+    return overload_policy::drop_newest;
+  if (name == "drop_oldest")
+    return overload_policy::drop_oldest;
+  return name == "latest_per_key" ? overload_policy::latest_per_key : overload_policy::wait;
+}
+
 } // namespace
 
 expected<fault_word> fault_called(std::string_view name) {
@@ -66,14 +77,21 @@ expected<std::vector<std::size_t>> nodes_called(const std::vector<std::string>& 
   return all;
 }
 
-overload_policy overload_of(const std::string& name) {
-  if (name == "strict")
-    return overload_policy::strict;
-  if (name == "drop_newest")
-    return overload_policy::drop_newest;
-  if (name == "drop_oldest")
-    return overload_policy::drop_oldest;
-  return name == "latest_per_key" ? overload_policy::latest_per_key : overload_policy::wait;
+duration seconds_of(double seconds) {
+  return std::chrono::duration_cast<duration>(std::chrono::duration<double>(seconds));
+}
+
+bool handler_plan::runs_on(std::size_t node) const {
+  return nodes.empty() || std::find(nodes.begin(), nodes.end(), node) != nodes.end();
+}
+
+subscription_options handler_plan::options() const {
+  subscription_options made;
+  made.group = group;
+  made.backlog_events = backlog;
+  made.overload = overload_of(overload);
+  made.stall_after = seconds_of(stall_after);
+  return made;
 }
 
 std::string name_of(std::size_t node) { return "n" + std::to_string(node + 1); }

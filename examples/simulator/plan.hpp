@@ -24,6 +24,9 @@ struct handler_plan {
   double stall_after = 30; ///< seconds
   std::uint64_t backlog = 8192;
   std::string overload = "wait";
+
+  bool runs_on(std::size_t node) const;
+  subscription_options options() const;
 };
 
 /// What can go wrong. Those that end have `lasts`.
@@ -77,8 +80,7 @@ struct plan {
   std::optional<double> seconds() const;
 };
 
-/// Of a name that `validate` has let pass.
-overload_policy overload_of(const std::string& name);
+duration seconds_of(double seconds);
 std::string name_of(std::size_t node); ///< "n1" of 0
 std::string to_string(const fault_plan& what);
 /// As `parse_faults` reads it: "kill:n2@3+4".

@@ -35,7 +35,6 @@ public:
 
   bool is_over() const noexcept { return next_ == steps_.size(); }
   double end() const { return steps_.empty() ? 0 : steps_.back().at; }
-  double next() const { return is_over() ? 1e9 : steps_[next_].at; }
   /// Does what is due. Answers what began or ended.
   std::vector<std::string> carry_out(process_cluster& all, double now) {
     std::vector<std::string> said;
@@ -92,7 +91,7 @@ private:
     all_.hear(std::max(duration::zero(), duration(until - search::now())));
     if (search::now() >= next_look_) {
       next_look_ = search::now() + look_every;
-      owed_at now{clock_ns(), {}};
+      owed_at now{all_.seconds(), {}};
       for (std::size_t node = 0; node < all_.size(); ++node)
         now.by_node.push_back(all_.view(node).owed);
       owed_.push_back(std::move(now));

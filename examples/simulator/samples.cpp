@@ -10,17 +10,10 @@ namespace {
 constexpr double steps = 200;
 constexpr double least_step = 0.1;
 
-double microseconds(std::int64_t ns) { return static_cast<double>(ns) / 1000; }
-
-std::optional<run_report::percentiles> percentiles_of(std::vector<std::int64_t>& all) {
-  if (all.empty())
-    return {};
-  const auto at = [&](double share) {
-    const auto place = static_cast<std::ptrdiff_t>(share * static_cast<double>(all.size() - 1));
-    std::nth_element(all.begin(), all.begin() + place, all.end());
-    return microseconds(all[static_cast<std::size_t>(place)]);
-  };
-  return run_report::percentiles{at(0.5), at(0.99), at(0.999)};
+double percentile(std::vector<double>& all, double share) {
+  const auto place = static_cast<std::ptrdiff_t>(share * static_cast<double>(all.size() - 1));
+  std::nth_element(all.begin(), all.begin() + place, all.end());
+  return all[static_cast<std::size_t>(place)];
 }
 
 using publish_times = std::unordered_map<std::uint64_t, std::int64_t>; ///< by the id's low half
@@ -36,47 +29,85 @@ publish_times times_of(std::vector<node_start>& starts) {
 
 } // namespace
 
+// -- sampler ------------------------------------------------------------------------------
+
+sampler::sampler(std::size_t nodes, double seconds)
+    : nodes_(nodes), step_(std::max(least_step, seconds / steps)),
+      all_(static_cast<std::size_t>(std::ceil(seconds / step_))), ages_(all_.size()) {
+  for (std::size_t i = 0; i < all_.size(); ++i) {
+    all_[i].at = step_ * static_cast<double>(i + 1);
+    all_[i].per_node.resize(nodes);
+  }
+}
+
+run_report::sample* sampler::sample_at(double at) {
+  const auto which = static_cast<std::size_t>(std::max(at, 0.0) / step_);
+  return at < 0 || which >= all_.size() ? nullptr : &all_[which];
+}
+
+void sampler::published(double at, std::size_t node) {
+  auto* to = sample_at(at);
+  if (to == nullptr)
+    return;
+  to->all.published += 1 / step_;
+  if (node < nodes_)
+    to->per_node[node].published += 1 / step_;
+}
+
+void sampler::handled(double at, std::size_t node, std::optional<double> age_us) {
+  auto* to = sample_at(at);
+  if (to == nullptr)
+    return;
+  to->all.handled += 1 / step_;
+  if (node < nodes_)
+    to->per_node[node].handled += 1 / step_;
+  if (age_us)
+    ages_[static_cast<std::size_t>(to - all_.data())].push_back(*age_us);
+}
+
+void sampler::owed(const owed_at& what) {
+  auto* to = sample_at(what.at);
+  if (to == nullptr)
+    return;
+  to->all.backlog = 0;
+  for (std::size_t node = 0; node < std::min(nodes_, what.by_node.size()); ++node) {
+    to->per_node[node].backlog = static_cast<double>(what.by_node[node]);
+    to->all.backlog += static_cast<double>(what.by_node[node]);
+  }
+}
+
+std::vector<run_report::sample> sampler::take() {
+  for (std::size_t i = 0; i < all_.size(); ++i)
+    if (!ages_[i].empty())
+      all_[i].latency = run_report::percentiles{
+          percentile(ages_[i], 0.5), percentile(ages_[i], 0.99), percentile(ages_[i], 0.999)};
+  return std::move(all_);
+}
+
 std::vector<run_report::sample> samples_of(std::vector<node_start>& starts,
                                            const std::vector<owed_at>& owed, std::size_t nodes,
                                            std::int64_t began_ns, double seconds) {
-  const double step = std::max(least_step, seconds / steps);
-  const auto count = static_cast<std::size_t>(std::ceil(seconds / step));
-  std::vector<run_report::sample> all(count);
-  std::vector<std::vector<std::int64_t>> ages(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    all[i].at = step * static_cast<double>(i + 1);
-    all[i].per_node.resize(nodes);
-  }
-  const auto step_of = [&](std::int64_t at) -> std::optional<std::size_t> {
-    const double passed = static_cast<double>(at - began_ns) / 1e9;
-    const auto which = static_cast<std::size_t>(std::max(passed, 0.0) / step);
-    return passed < 0 || which >= count ? std::nullopt : std::optional(which);
-  };
+  sampler made(nodes, seconds);
   const auto published = times_of(starts);
   for (auto& start : starts)
     for (const auto& one : start.journal.all()) {
-      const auto which = step_of(one.at_ns);
-      if (!which || (one.kind != record_kind::published && one.kind != record_kind::handled))
-        continue;
-      auto& at = all[*which];
-      const bool is_new = one.kind == record_kind::published;
-      (is_new ? at.all.published : at.all.handled) += 1 / step;
-      (is_new ? at.per_node[start.node].published : at.per_node[start.node].handled) += 1 / step;
-      if (const auto from = published.find(one.id_low); !is_new && from != published.end())
-        ages[*which].push_back(one.at_ns - from->second);
-    }
-  for (const auto& one : owed)
-    if (const auto which = step_of(one.at_ns)) {
-      all[*which].all.backlog = 0;
-      for (std::size_t node = 0; node < nodes; ++node) {
-        all[*which].per_node[node].backlog = static_cast<double>(one.by_node[node]);
-        all[*which].all.backlog += static_cast<double>(one.by_node[node]);
+      const double at = static_cast<double>(one.at_ns - began_ns) / 1e9;
+      if (one.kind == record_kind::published) {
+        made.published(at, start.node);
+      } else if (one.kind == record_kind::handled) {
+        const auto from = published.find(one.id_low);
+        made.handled(at, start.node,
+                     from == published.end()
+                         ? std::nullopt
+                         : std::optional(static_cast<double>(one.at_ns - from->second) / 1000));
       }
     }
-  for (std::size_t i = 0; i < count; ++i)
-    all[i].latency = percentiles_of(ages[i]);
-  return all;
+  for (const auto& one : owed)
+    made.owed(one);
+  return made.take();
 }
+
+// -- who saw whom --------------------------------------------------------------------------
 
 std::vector<run_report::sighting> sightings_of(const std::vector<sighting>& seen,
                                                const std::vector<node_start>& starts,
@@ -89,11 +120,15 @@ std::vector<run_report::sighting> sightings_of(const std::vector<sighting>& seen
   const auto add = [&](std::int64_t at, std::size_t by, std::size_t who, state what) {
     all.push_back({seconds(at), name_of(by), name_of(who), what});
   };
+  std::vector<bool> was_there(nodes);
+  for (const auto& start : starts)
+    if (start.begin_ns < began_ns)
+      was_there[start.node] = true;
   std::vector<bool> came(nodes);
   for (const auto& start : starts) {
     // When the run began all that were there had met; who comes later tells what it sees.
     for (std::size_t who = 0; who < nodes && start.begin_ns < began_ns; ++who)
-      if (starts.size() > who)
+      if (was_there[who])
         add(start.begin_ns, start.node, who, state::alive);
     if (start.begin_ns >= began_ns) {
       if (!came[start.node])

@@ -7,13 +7,33 @@
 
 namespace edupulse::simulator {
 
-/// What a node was owed to others at a moment, as it said.
+/// What each node had not delivered at a moment.
 struct owed_at {
-  std::int64_t at_ns = 0;
+  double at = 0; ///< seconds
   std::vector<std::uint64_t> by_node{};
 };
 
-/// Rates, backlogs and percentiles in about two hundred steps.
+/// Makes rates, backlogs and percentiles of what it is told, in any order, in about two hundred
+/// steps. Times are seconds; what lies outside of the run does not count.
+class sampler {
+public:
+  sampler(std::size_t nodes, double seconds);
+  /// `node`: one that is not known (`nodes` or more) counts in the sum alone.
+  void published(double at, std::size_t node);
+  void handled(double at, std::size_t node, std::optional<double> age_us);
+  void owed(const owed_at& what);
+  std::vector<run_report::sample> take();
+
+private:
+  run_report::sample* sample_at(double at);
+
+  std::size_t nodes_;
+  double step_;
+  std::vector<run_report::sample> all_;
+  std::vector<std::vector<double>> ages_;
+};
+
+/// Of journals.
 std::vector<run_report::sample> samples_of(std::vector<node_start>& starts,
                                            const std::vector<owed_at>& owed, std::size_t nodes,
                                            std::int64_t began_ns, double seconds);

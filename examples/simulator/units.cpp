@@ -6,9 +6,10 @@ std::vector<unit> units_of(const plan& what) {
   std::vector<unit> all;
   for (std::size_t handler = 0; handler < what.handlers.size(); ++handler) {
     const auto& one = what.handlers[handler];
-    auto nodes = one.nodes;
-    for (std::size_t at = 0; one.nodes.empty() && at < what.nodes; ++at)
-      nodes.push_back(at);
+    std::vector<std::size_t> nodes;
+    for (std::size_t at = 0; at < what.nodes; ++at)
+      if (one.runs_on(at))
+        nodes.push_back(at);
     if (!one.group.empty()) {
       all.push_back({one.name + " (group " + one.group + ")", handler, nodes, true});
       continue;

@@ -1,14 +1,12 @@
 #include "virtual_report.hpp"
 #include "tell.hpp"
 #include <algorithm>
-#include <cmath>
 
 namespace edupulse::simulator {
 
 namespace {
 
 constexpr double look_every = 0.1; ///< seconds
-constexpr double steps = 200;
 
 run_report::member_state state_of(member_state what) {
   using state = run_report::member_state;
@@ -24,17 +22,11 @@ run_report::member_state state_of(member_state what) {
   }
 }
 
-double percentile(std::vector<double>& all, double share) {
-  const auto place = static_cast<std::ptrdiff_t>(share * static_cast<double>(all.size() - 1));
-  std::nth_element(all.begin(), all.begin() + place, all.end());
-  return all[static_cast<std::size_t>(place)];
-}
-
 } // namespace
 
 void virtual_watch::look(double seconds) {
   next_look_ = seconds + look_every;
-  owed_then now{seconds, {}};
+  owed_at now{seconds, {}};
   const auto note = [&](const std::string& by, const std::string& who,
                         run_report::member_state what) {
     const auto [at, fresh] = seen_.try_emplace({by, who}, what);
@@ -72,61 +64,28 @@ run_report virtual_watch::conclude(const simulation::verdict& found, const std::
 }
 
 void virtual_watch::add_samples(run_report& to, double seconds) const {
-  const double step = std::max(look_every, seconds / steps);
-  const auto count = static_cast<std::size_t>(std::ceil(seconds / step));
-  to.samples.resize(count);
-  std::vector<std::vector<double>> ages(count);
-  for (std::size_t i = 0; i < count; ++i) {
-    to.samples[i].at = step * static_cast<double>(i + 1);
-    to.samples[i].per_node.resize(plan_.nodes);
-  }
+  sampler made(plan_.nodes, seconds);
   const auto& seen = all_.seen();
+  const auto passed = [&](time_point when) {
+    return std::chrono::duration<double>(when - began_).count();
+  };
   const auto node_of = [&](simulation::start_number start) {
     const auto& name = seen.starts()[start].node;
-    for (std::size_t at = 0; at < all_.size(); ++at)
-      if (all_.is_up(at) && all_.at(at).name() == name)
-        return at;
-    return plan_.nodes;
-  };
-  const auto place = [&](time_point when) {
-    const double passed = std::chrono::duration<double>(when - began_).count();
-    return passed < 0 ? count : static_cast<std::size_t>(passed / step);
-  };
-  const auto add = [&](time_point when, simulation::start_number start, bool is_new) {
-    const auto at = place(when);
-    if (at >= count)
-      return;
-    auto& sample = to.samples[at];
-    (is_new ? sample.all.published : sample.all.handled) += 1 / step;
-    if (const auto node = node_of(start); node < plan_.nodes)
-      (is_new ? sample.per_node[node].published : sample.per_node[node].handled) += 1 / step;
+    const auto at = std::find(to.nodes.begin(), to.nodes.end(), name);
+    return static_cast<std::size_t>(at - to.nodes.begin());
   };
   for (const auto& one : seen.events())
     if (one.accepted)
-      add(one.when, one.by, true);
-  for (const auto& one : seen.steps()) {
-    if (one.what != simulation::step_kind::handled)
-      continue;
-    add(one.when, one.where, false);
-    if (place(one.when) < count)
-      ages[place(one.when)].push_back(
+      made.published(passed(one.when), node_of(one.by));
+  for (const auto& one : seen.steps())
+    if (one.what == simulation::step_kind::handled)
+      made.handled(
+          passed(one.when), node_of(one.where),
           std::chrono::duration<double, std::micro>(one.when - seen.events()[one.event].when)
               .count());
-  }
-  for (std::size_t i = 0; i < count; ++i)
-    if (!ages[i].empty())
-      to.samples[i].latency = run_report::percentiles{
-          percentile(ages[i], 0.5), percentile(ages[i], 0.99), percentile(ages[i], 0.999)};
-  for (const auto& one : owed_) {
-    const auto at = std::min(count, static_cast<std::size_t>(one.at / step));
-    if (at == count)
-      continue;
-    to.samples[at].all.backlog = 0;
-    for (std::size_t node = 0; node < one.by_node.size() && node < plan_.nodes; ++node) {
-      to.samples[at].per_node[node].backlog = static_cast<double>(one.by_node[node]);
-      to.samples[at].all.backlog += static_cast<double>(one.by_node[node]);
-    }
-  }
+  for (const auto& one : owed_)
+    made.owed(one);
+  to.samples = made.take();
 }
 
 void virtual_watch::add_ledger(run_report& to) const {

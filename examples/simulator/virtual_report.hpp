@@ -4,6 +4,7 @@
 #include "plan.hpp"
 #include "report.hpp"
 #include "runtime/simulation/cluster.hpp"
+#include "samples.hpp"
 
 namespace edupulse::simulator {
 
@@ -29,11 +30,7 @@ private:
   const simulation::cluster& all_;
   time_point began_{};
   double next_look_ = 0;
-  struct owed_then {
-    double at;
-    std::vector<std::uint64_t> by_node;
-  };
-  std::vector<owed_then> owed_;
+  std::vector<owed_at> owed_;
   std::vector<run_report::sighting> sightings_;
   std::map<std::pair<std::string, std::string>, run_report::member_state> seen_;
 };

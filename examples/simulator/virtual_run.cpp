@@ -15,18 +15,11 @@ constexpr double rate_without_limit =
 constexpr auto meets_within = 60s;
 constexpr auto settles_within = 120s;
 
-duration seconds_of(double seconds) {
-  return std::chrono::duration_cast<duration>(std::chrono::duration<double>(seconds));
-}
-
 simulation::subscription_order order_of(const handler_plan& one) {
   simulation::subscription_order made;
   made.name = one.name;
   made.filter = ">";
-  made.options.group = one.group;
-  made.options.backlog_events = one.backlog;
-  made.options.overload = overload_of(one.overload);
-  made.options.stall_after = seconds_of(one.stall_after);
+  made.options = one.options();
   made.how.crash = one.crash_loop_for > 0 ? std::max(one.throws, 0.01) : one.throws;
   made.how.reject = one.poison_every > 0 ? 1.0 / static_cast<double>(one.poison_every) : 0;
   made.how.pace = std::max<duration>(seconds_of(one.takes_ms / 1000), 20us);
@@ -102,8 +95,7 @@ private:
   void subscribe(std::size_t place) {
     const auto node = places_[place];
     for (const auto& one : plan_.handlers)
-      if (one.nodes.empty() ||
-          std::find(one.nodes.begin(), one.nodes.end(), node) != one.nodes.end())
+      if (one.runs_on(node))
         static_cast<void>(all_.subscribe(place, order_of(one)));
   }
 

@@ -11,6 +11,7 @@
 // The end of standard input ends the process at once, as does a second SIGTERM. It dies with the
 // process that started it, even when it is stopped.
 
+#include "examples/simulator/line_source.hpp"
 #include "fault.capnp.h"
 #include "tests/cluster/fault_journal.hpp"
 #include <CLI/CLI.hpp>
@@ -296,38 +297,6 @@ bool fault_node::obey(const std::string& line) {
   return true;
 }
 
-/// What has come on standard input, by lines; SIGTERM counts as one.
-class commands {
-public:
-  explicit commands(int terminated) : terminated_(terminated) {}
-  /// False: standard input has ended.
-  bool next(std::string& line) {
-    for (;;) {
-      if (const auto end = text_.find('\n'); end != std::string::npos) {
-        line = text_.substr(0, end);
-        text_.erase(0, end + 1);
-        return true;
-      }
-      pollfd either[2] = {{STDIN_FILENO, POLLIN, 0}, {terminated_, POLLIN, 0}};
-      if (::poll(either, 2, -1) < 0)
-        continue;
-      if ((either[1].revents & POLLIN) != 0) {
-        line = "stop 5";
-        return true;
-      }
-      char some[4096];
-      const auto size = ::read(STDIN_FILENO, some, sizeof some);
-      if (size <= 0)
-        return false;
-      text_.append(some, static_cast<std::size_t>(size));
-    }
-  }
-
-private:
-  int terminated_;
-  std::string text_;
-};
-
 /// The first SIGTERM is told to the reader of commands, the second ends the process.
 void wait_for_signals(sigset_t which, int tell) {
   int number = 0;
@@ -384,7 +353,7 @@ int run(setup& how) {
     say("failed " + good.error().text);
     return 1;
   }
-  commands from(terminated.number());
+  simulator::line_source from(STDIN_FILENO, terminated.number(), "stop 5");
   for (std::string line; from.next(line);)
     if (!it.obey(line))
       return 0;
