@@ -1,5 +1,6 @@
 #include "actors/peers.hpp"
 #include <algorithm>
+#include <cassert>
 
 namespace edupulse {
 
@@ -21,6 +22,7 @@ expected<std::uint32_t> peers::add(std::string name, link::settings how,
   for (const auto& one : ours)
     added.to->received().open(one.number, one.window_events);
   carry(added, ours, {});
+  touched_.insert(id);
   return id;
 }
 
@@ -48,6 +50,7 @@ void peers::restart(std::uint32_t id, const std::vector<announced_subscription>&
   for (const auto& subscription : ours)
     one.to->received().open(subscription.number, subscription.window_events);
   carry(one, ours, {});
+  touched_.insert(id);
 }
 
 void peers::remove(std::uint32_t id, drop_reason why, effect_list& out) {
@@ -56,6 +59,8 @@ void peers::remove(std::uint32_t id, drop_reason why, effect_list& out) {
     return;
   for_each_known(at->second, [&](const entry::known& what) { forget(at->second, what, why, out); });
   touched_.erase(id);
+  due_.erase({at->second.due, id});
+  waiting_for_wire_ -= at->second.waits;
   by_start_.erase(at->second.start);
   peers_.erase(at);
 }
@@ -277,8 +282,11 @@ void peers::on_session(std::uint32_t id, time_point now, effect_list& out) {
 }
 
 void peers::on_session_lost(std::uint32_t id, time_point now) {
-  if (const auto at = peers_.find(id); at != peers_.end())
-    at->second.to->on_session_lost(now);
+  const auto at = peers_.find(id);
+  if (at == peers_.end())
+    return;
+  at->second.to->on_session_lost(now);
+  touched_.insert(id);
 }
 
 expected<void> peers::on_control(std::uint32_t id, peer_control&& what, time_point now,
@@ -326,12 +334,12 @@ void peers::on_written(std::uint32_t id) {
 // -- time and reading -------------------------------------------------------------------------
 
 void peers::on_tick(time_point now, effect_list& out) {
-  for (auto& [id, one] : peers_) {
+  for (auto at = due_.begin(); at != due_.end() && at->first <= now; ++at) {
+    auto& one = peers_.at(at->second);
     forget_orphans(one, now, out);
-    if (const auto due = one.to->next_deadline(); due && *due <= now) {
+    if (const auto due = one.to->next_deadline(); due && *due <= now)
       one.to->on_tick(now, out, one.io);
-      touched_.insert(id);
-    }
+    touched_.insert(at->second);
   }
 }
 
@@ -342,17 +350,39 @@ peers::effects peers::flush(time_point now) {
     one.to->flush(now, one.io);
     for (auto& what : std::exchange(one.io, {}))
       all.push_back({id, std::move(what)});
+    note_deadline(id, one);
   }
   return all;
 }
 
-std::optional<time_point> peers::next_deadline() const {
-  std::optional<time_point> next;
-  for (const auto& [id, one] : peers_)
-    for (const auto& due : {one.to->next_deadline(), one.gives_up, one.orphans_until})
-      if (due && (!next || *due < *next))
-        next = due;
+time_point peers::entry::earliest() const {
+  auto next = time_point::max();
+  for (const auto& when : {to->next_deadline(), gives_up, orphans_until})
+    next = std::min(next, when.value_or(time_point::max()));
   return next;
+}
+
+void peers::note_deadline(std::uint32_t id, entry& of) {
+  waiting_for_wire_ -= of.waits;
+  of.waits = of.to->waits_for_wire();
+  waiting_for_wire_ += of.waits;
+  const auto due = of.earliest();
+  if (due == of.due)
+    return;
+  auto noted = due_.extract({of.due, id});
+  of.due = due;
+  if (due == time_point::max())
+    return;
+  if (noted.empty())
+    due_.emplace(due, id);
+  else {
+    noted.value().first = due;
+    due_.insert(std::move(noted));
+  }
+}
+
+std::optional<time_point> peers::next_deadline() const {
+  return due_.empty() ? std::nullopt : std::optional(due_.begin()->first);
 }
 
 std::size_t peers::owed() const {
@@ -363,8 +393,12 @@ std::size_t peers::owed() const {
 }
 
 void peers::check() const {
-  for (const auto& [id, one] : peers_)
+  for (const auto& [id, one] : peers_) {
     one.to->check();
+    assert(touched_.contains(id) ||
+           (one.due == one.earliest() && one.waits == one.to->waits_for_wire()));
+    assert(due_.contains({one.due, id}) == (one.due != time_point::max()));
+  }
 }
 
 } // namespace edupulse

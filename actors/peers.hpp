@@ -9,7 +9,6 @@
 #include "actors/status.hpp"
 #include "actors/subscriber_index.hpp"
 #include "actors/subscriptions.hpp"
-#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -115,10 +114,7 @@ public:
   effects flush(time_point now);
   std::optional<time_point> next_deadline() const;
   std::size_t owed() const;
-  bool waits_for_wire() const {
-    return std::any_of(peers_.begin(), peers_.end(),
-                       [](const auto& one) { return one.second.to->waits_for_wire(); });
-  }
+  bool waits_for_wire() const noexcept { return waiting_for_wire_ > 0; }
   /// `f(index, event)`.
   template <class F> void for_each_owed(F f) const {
     for (const auto& [id, one] : peers_)
@@ -152,6 +148,10 @@ private:
     std::map<std::uint32_t, known> known_by_number; ///< the peer's number
     std::map<std::string, known> orphans;           ///< of its earlier start, by name
     link::effects io;
+    time_point due = time_point::max(); ///< as in `due_`
+    bool waits = false;                 ///< for the wire
+
+    time_point earliest() const;
   };
 
   /// `f(subscription)` for each of the peer's, those of its earlier start too.
@@ -170,6 +170,7 @@ private:
   void enlist(entry& from, std::uint32_t index, const announced_subscription& one,
               const std::string& name, effect_list& out);
   void begin_start(std::uint32_t id, entry& of);
+  void note_deadline(std::uint32_t id, entry& of);
   void back(entry& who, time_point now, effect_list& out);
   void forget_name(std::uint32_t index);
   void keep_orphans_a_while(entry& of, time_point now, effect_list& out);
@@ -191,7 +192,11 @@ private:
   std::deque<std::uint32_t> gone_;
   std::unordered_map<std::uint32_t, std::uint32_t> by_start_; ///< peer of a start
   std::uint32_t next_start_ = 0;
+  /// Whatever happens to a peer makes it one of these. The `flush` at the end of the turn lets its
+  /// link speak, and notes what it waits for: asked after a turn, nobody looks at all peers.
   std::set<std::uint32_t> touched_;
+  std::set<std::pair<time_point, std::uint32_t>> due_;
+  std::size_t waiting_for_wire_ = 0;
   std::uint32_t next_peer_ = 0;
 };
 

@@ -21,10 +21,9 @@ void peers::away(std::uint32_t id, time_point gives_up, time_point now, effect_l
       table_.remove(what.index);
     one.to->owed().find(what.index)->set_away(true, now, out);
   });
-  if (one.to->has_session()) {
+  if (one.to->has_session())
     one.io.emplace_back(link_effects::cut{"it is believed dead"});
-    touched_.insert(id);
-  }
+  touched_.insert(id);
 }
 
 void peers::back(entry& who, time_point now, effect_list& out) {
@@ -66,9 +65,9 @@ void peers::give_up(std::uint32_t id, obituary how, effect_list& out) {
 
 std::vector<std::uint32_t> peers::overdue(time_point now) const {
   std::vector<std::uint32_t> all;
-  for (const auto& [id, one] : peers_)
-    if (one.gives_up && *one.gives_up <= now)
-      all.push_back(id);
+  for (auto at = due_.begin(); at != due_.end() && at->first <= now; ++at)
+    if (const auto& gives_up = peers_.at(at->second).gives_up; gives_up && *gives_up <= now)
+      all.push_back(at->second);
   return all;
 }
 

@@ -72,13 +72,20 @@ void switchboard::follow_change(const membership_effects::changed& what, time_po
                what.what == member_event::dead ? "it is believed dead" : "it has left", now, out);
     return;
   }
-  auto& one = peers_[what.member.node];
+  auto& one = peer_of(what.member.node);
   one.address = what.member.address;
   bring_up_if_member(one, now, out);
   if (std::exchange(one.wanted, true) || one.session)
     return;
   one.failures = 0;
   one.next_try = members_.self().node < what.member.node ? now : now + courtesy;
+}
+
+switchboard::peer& switchboard::peer_of(node_id who) {
+  const auto [at, is_new] = peers_.try_emplace(who);
+  if (is_new)
+    alone_.insert(who);
+  return at->second;
 }
 
 void switchboard::give_up_on(node_id who, std::string_view why, time_point now, effects& out) {
@@ -91,7 +98,7 @@ void switchboard::give_up_on(node_id who, std::string_view why, time_point now, 
 }
 
 void switchboard::send(const membership_effects::send& what, time_point now, effects& out) {
-  auto& one = peers_[what.to];
+  auto& one = peer_of(what.to);
   if (one.session) {
     const bool aside = what.over_data_link && one.session->bulk != 0;
     frame_bytes bytes;
@@ -143,7 +150,7 @@ bool switchboard::start_dial(dialing what, effects& out) {
   const auto ticket = next_ticket_++;
   ++counts_.dials;
   if (!what.to.is_nil() && what.session == 0)
-    peers_[what.to].ticket = ticket;
+    peer_of(what.to).ticket = ticket;
   out.emplace_back(asks::dial{ticket, what.address});
   dials_.emplace(ticket, std::move(what));
   return true;
@@ -151,9 +158,9 @@ bool switchboard::start_dial(dialing what, effects& out) {
 
 /// Each live member is to have a session, and whoever is to be told something.
 void switchboard::want_sessions(time_point now, effects& out) {
-  for (auto& [who, one] : peers_)
-    if (one.lacks_session() && one.next_try <= now && !one.address.empty() &&
-        !start_dial({one.address, who, 0}, out))
+  for (const auto who : alone_)
+    if (auto& one = peers_.at(who); one.lacks_session() && one.next_try <= now &&
+                                    !one.address.empty() && !start_dial({one.address, who, 0}, out))
       one.next_try = now + how_.redial.first;
 }
 
@@ -170,6 +177,7 @@ void switchboard::on_connected(std::uint64_t ticket, connection_id which, time_p
   const auto dial = std::move(at->second);
   dials_.erase(at);
   auto& one = connections_[which];
+  urgent_.insert(which);
   one.dialed = true;
   one.bulk = dial.session != 0;
   one.address = dial.address;
@@ -223,6 +231,7 @@ void switchboard::on_accepted(connection_id which, std::string from, time_point 
   ++strangers_;
   ++strangers_by_address_[from];
   auto& one = connections_[which];
+  urgent_.insert(which);
   one.address = std::move(from);
   one.deadline = now + how_.greet_within;
   one.now = how_.secure ? phase::securing : phase::greeting;
@@ -323,6 +332,7 @@ void switchboard::on_closed(connection_id which, std::string_view why, time_poin
   forget_stranger(at->second);
   const auto gone = std::move(at->second);
   connections_.erase(at);
+  urgent_.erase(which);
   if (gone.now == phase::open) {
     const auto owner = peers_.find(gone.peer);
     if (owner != peers_.end() && owner->second.session &&
@@ -337,8 +347,8 @@ void switchboard::on_closed(connection_id which, std::string_view why, time_poin
 
 void switchboard::tick(time_point now, effects& out) {
   std::vector<connection_id> late;
-  for (const auto& [which, one] : connections_)
-    if (one.deadline <= now)
+  for (const auto which : urgent_)
+    if (connections_.at(which).deadline <= now)
       late.push_back(which);
   for (const auto which : late)
     if (connections_.contains(which)) {
@@ -352,15 +362,25 @@ void switchboard::tick(time_point now, effects& out) {
   if (const auto due = members_.next_deadline(); due && *due <= now)
     members_.tick(now, asked);
   follow(std::move(asked), now, out);
-  std::erase_if(peers_, [](const auto& one) { return one.second.is_forgettable(); });
+  forget_peers();
+}
+
+void switchboard::forget_peers() {
+  std::erase_if(alone_, [this](node_id who) {
+    const auto at = peers_.find(who);
+    const bool forgettable = at->second.is_forgettable();
+    if (forgettable)
+      peers_.erase(at);
+    return forgettable;
+  });
 }
 
 std::optional<time_point> switchboard::next_deadline() const {
   auto next = members_.next_deadline().value_or(time_point::max());
-  for (const auto& [which, one] : connections_)
-    next = std::min(next, one.deadline);
-  for (const auto& [who, one] : peers_)
-    if (one.lacks_session())
+  for (const auto which : urgent_)
+    next = std::min(next, connections_.at(which).deadline);
+  for (const auto who : alone_)
+    if (const auto& one = peers_.at(who); one.lacks_session())
       next = std::min(next, one.next_try);
   return next == time_point::max() ? std::nullopt : std::optional(next);
 }
@@ -369,14 +389,18 @@ void switchboard::check() const {
   std::size_t strangers = 0;
   for (const auto& [which, one] : connections_) {
     strangers += !one.dialed && one.now != phase::open;
+    assert(urgent_.contains(which) == (one.deadline != time_point::max()));
     if (one.now != phase::open)
       continue;
     [[maybe_unused]] const auto& owner = peers_.at(one.peer);
     assert(owner.session && owner.session->number == one.session);
     assert((one.bulk ? owner.session->bulk : owner.session->control) == which);
   }
-  for ([[maybe_unused]] const auto& [who, one] : peers_)
+  for ([[maybe_unused]] const auto& [who, one] : peers_) {
     assert(!one.session_up || (one.session && one.session->bulk != 0));
+    assert(alone_.contains(who) == !one.session);
+  }
+  assert(urgent_.size() <= connections_.size() && alone_.size() <= peers_.size());
   assert(strangers == strangers_);
   static_cast<void>(strangers);
   members_.check();

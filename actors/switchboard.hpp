@@ -24,6 +24,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -169,6 +170,8 @@ private:
   void dial_ended(node_id to, std::uint64_t ticket, std::uint64_t session, std::string_view why,
                   time_point now, effects& out);
   void give_up_on(node_id who, std::string_view why, time_point now, effects& out);
+  peer& peer_of(node_id who);
+  void forget_peers();
   bool is_answered(const membership_effects::dial& what, time_point now, effects& out);
   bool is_under_way(const std::string& address) const;
   bool start_dial(dialing what, effects& out);
@@ -183,7 +186,9 @@ private:
   random_source chance_;
   counts counts_;
   std::unordered_map<connection_id, connection> connections_;
+  std::set<connection_id> urgent_; ///< those with a deadline; all others stay as long as they like
   std::map<node_id, peer> peers_;
+  std::set<node_id> alone_; ///< those without a session
   std::map<std::uint64_t, dialing> dials_;
   std::map<std::string, std::size_t> strangers_by_address_;
   std::size_t strangers_ = 0;

@@ -214,7 +214,7 @@ bool switchboard::survives(const peer& old, const peer_identity& who, bool new_d
 
 void switchboard::adopt(connection_id which, hello_message&& what, const peer_identity& who,
                         time_point now, effects& out) {
-  auto& owner = peers_[who.node];
+  auto& owner = peer_of(who.node);
   end_session(who.node, owner, "a newer session has taken its place", now, out);
   auto& one = connections_.at(which);
   forget_stranger(one);
@@ -233,6 +233,7 @@ void switchboard::adopt(connection_id which, hello_message&& what, const peer_id
                                0,
                                std::min(what.version_minor, version_minor),
                                what.features & features};
+  alone_.erase(who.node);
   if (!one.dialed)
     greet(which, one, out);
   for (auto& bytes : std::exchange(owner.waiting, {}))

@@ -37,8 +37,10 @@ void switchboard::bring_up_if_member(peer& one, time_point now, effects& out) {
   const auto& with = *one.session;
   one.session_up = true;
   one.session_since = now;
-  for (const auto which : {with.control, with.bulk})
+  for (const auto which : {with.control, with.bulk}) {
     connections_.at(which).deadline = time_point::max();
+    urgent_.erase(which);
+  }
   out.emplace_back(asks::session_up{with});
   if (!one.first_word.empty()) {
     asks::for_router first{
@@ -56,6 +58,7 @@ void switchboard::end_session(node_id who, peer& one, std::string_view why, time
   if (!one.session)
     return;
   const auto ended = *std::exchange(one.session, std::nullopt);
+  alone_.insert(who);
   const bool was_up = std::exchange(one.session_up, false);
   one.first_word.clear();
   for (const auto which : {ended.control, ended.bulk})

@@ -4,6 +4,7 @@
 #include "lesson.capnp.h"
 #include <chrono>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <string>
 #include <vector>
@@ -14,6 +15,10 @@ namespace bench {
 inline constexpr std::size_t payload_bytes = 256;
 void fill_lesson(LessonPublished::Builder lesson, std::uint64_t number);
 
+/// MiB, from a line such as `VmHWM:     12345 kB` of /proc/self/status.
+double status_mib(const char* field);
+/// What this program prints when it is run with these arguments. Close it with `pclose`.
+std::FILE* read_from_self(const std::string& args);
 double seconds_since(std::chrono::steady_clock::time_point start);
 
 struct spread {
@@ -57,6 +62,8 @@ void memory(report& to);
 void slow_neighbour(report& to, bool quick);
 void tls(report& to, bool quick);
 void membership(report& to, bool quick);
+void virtual_speed(report& to, bool quick);
+void virtual_memory(report& to, bool quick);
 void remote(report& to, const std::function<bool(const char*)>& wanted, bool quick);
 void cluster_idle(report& to, bool quick);
 void cluster_form(report& to, bool quick);
@@ -64,5 +71,6 @@ void cluster_form(report& to, bool quick);
 int play_role(const std::string& name, const std::vector<std::string>& args);
 /// The body of the child process of `memory`; prints its figures.
 int memory_child();
+int virtual_memory_child(std::size_t nodes);
 
 } // namespace bench

@@ -92,8 +92,8 @@ int main(int argc, char* argv[]) {
   bool quick = false;
   app.add_option("--json", json, "one JSON object a line into this file");
   app.add_option("--only", only,
-                 "throughput, latency, startup, memory, slow_neighbour, tls, membership, remote, "
-                 "cluster, or one row of these two: remote.latency_5k");
+                 "throughput, latency, startup, memory, slow_neighbour, tls, membership, virtual, "
+                 "remote, cluster, or one row of these three: remote.latency_5k");
   app.add_flag("--quick", quick, "a tenth of the events: to see that it runs");
   std::string one;
   std::size_t handlers = 1;
@@ -108,6 +108,8 @@ int main(int argc, char* argv[]) {
   CLI11_PARSE(app, argc, argv);
   if (one == "memory_child")
     return bench::memory_child();
+  if (one == "virtual_memory")
+    return bench::virtual_memory_child(events);
   if (!one.empty()) {
     const auto rate = one == "baseline" ? bench::run_baseline(handlers, events)
                                         : bench::run_edupulse(handlers, events);
@@ -135,6 +137,10 @@ int main(int argc, char* argv[]) {
     bench::tls(to, quick);
   if (wanted("membership"))
     bench::membership(to, quick);
+  if (in_group("virtual", "virtual.speed_100"))
+    bench::virtual_speed(to, quick);
+  if (in_group("virtual", "virtual.memory_1000"))
+    bench::virtual_memory(to, quick);
   bench::remote(
       to, [&](const char* name) { return in_group("remote", name); }, quick);
   if (in_group("cluster", "cluster.idle"))

@@ -17,7 +17,8 @@ namespace {
 using namespace std::chrono_literals;
 constexpr std::uint64_t published = 1'000'000;
 
-/// MiB, from a line such as `VmHWM:     12345 kB` of /proc/self/status.
+} // namespace
+
 double status_mib(const char* field) {
   std::FILE* file = std::fopen("/proc/self/status", "r");
   char line[256];
@@ -30,7 +31,13 @@ double status_mib(const char* field) {
   return found;
 }
 
-} // namespace
+std::FILE* read_from_self(const std::string& args) {
+  char self[4096];
+  const auto length = ::readlink("/proc/self/exe", self, sizeof self - 1);
+  return length <= 0
+             ? nullptr
+             : ::popen((std::string(self, static_cast<std::size_t>(length)) + args).c_str(), "r");
+}
 
 int memory_child() {
   auto at = edupulse::node::start({.name = "bench"}).value();
@@ -58,16 +65,10 @@ int memory_child() {
 }
 
 void memory(report& to) {
-  char self[4096];
-  const auto length = ::readlink("/proc/self/exe", self, sizeof self - 1);
-  if (length <= 0)
-    return;
-  const std::string command =
-      std::string(self, static_cast<std::size_t>(length)) + " --run memory_child";
   std::vector<double> grown;
   std::string note;
   for (int round = 0; round < 5; ++round) {
-    std::FILE* child = ::popen(command.c_str(), "r");
+    std::FILE* child = read_from_self(" --run memory_child");
     double mib = 0;
     unsigned long long accepted = 0, refused = 0, handled = 0;
     if (child == nullptr ||
