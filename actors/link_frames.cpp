@@ -27,6 +27,20 @@ void append_words(frame_bytes& to, std::span<const capnp::word> words) {
   to.insert(to.end(), bytes, bytes + words.size_bytes());
 }
 
+/// Most messages are short: their first kilobyte is on the stack, and not asked for.
+class short_message {
+public:
+  short_message() = default;
+  short_message(const short_message&) = delete;
+  short_message& operator=(const short_message&) = delete;
+  operator capnp::MessageBuilder&() noexcept { return all_; }
+  template <class T> typename T::Builder initRoot() { return all_.initRoot<T>(); }
+
+private:
+  capnp::word first_[128]{};
+  capnp::MallocMessageBuilder all_{kj::arrayPtr(first_, std::size(first_))};
+};
+
 /// One segment, whatever the builder made of it.
 class flat_message {
 public:
@@ -167,7 +181,7 @@ void append_envelopes(frame_bytes& to, const slice& part) {
 } // namespace
 
 void append_frame(frame_bytes& to, const hello_message& what) {
-  capnp::MallocMessageBuilder message;
+  short_message message;
   auto hello = message.initRoot<schema::Hello>();
   hello.setVersionMajor(what.version_major);
   hello.setVersionMinor(what.version_minor);
@@ -191,7 +205,7 @@ void append_frame(frame_bytes& to, const hello_message& what) {
 }
 
 void append_frame(frame_bytes& to, const refusal_message& what) {
-  capnp::MallocMessageBuilder message;
+  short_message message;
   auto refusal = message.initRoot<schema::Refusal>();
   refusal.setReason(static_cast<schema::Refusal::Reason>(what.reason));
   refusal.setText(what.text);
@@ -201,13 +215,13 @@ void append_frame(frame_bytes& to, const refusal_message& what) {
 }
 
 void append_frame(frame_bytes& to, const control_message& what) {
-  capnp::MallocMessageBuilder message;
+  short_message message;
   std::visit([&](const auto& one) { fill(message.initRoot<schema::Control>(), one); }, what);
   append_message(to, frame_kind::control, message);
 }
 
 void append_frame(frame_bytes& to, std::span<const outgoing_run> events) {
-  capnp::MallocMessageBuilder message;
+  short_message message;
   auto runs = message.initRoot<schema::EventsHead>().initRuns(static_cast<unsigned>(events.size()));
   std::uint32_t count = 0;
   std::size_t bytes = 0;

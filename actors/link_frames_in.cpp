@@ -8,7 +8,9 @@
 #include "schemas/segment_reader.hpp"
 #include "schemas/utf8.hpp"
 #include <algorithm>
+#include <array>
 #include <cstring>
+#include <optional>
 
 namespace edupulse {
 
@@ -30,15 +32,22 @@ template <class Root, class F> auto reading(std::span<const std::byte> body, F r
     -> decltype(read(typename Root::Reader())) {
   if (body.empty() || body.size() % sizeof(capnp::word) != 0)
     return malformed("it is not a number of words");
-  decltype(read(typename Root::Reader())) answer =
-      fail(errc::malformed, "a frame of the peer cannot be used");
-  std::vector<capnp::word> words(body.size() / sizeof(capnp::word)); // where words may be
-  std::memcpy(static_cast<void*>(words.data()), body.data(), body.size());
-  segment_reader reader(words);
-  auto good = catching(errc::malformed, [&] { answer = read(reader.template getRoot<Root>()); });
+  const auto size = body.size() / sizeof(capnp::word);
+  std::array<std::uint64_t, 64> few; // most are short
+  std::vector<std::uint64_t> many;   // where words may be
+  auto* words = few.data();
+  if (size > few.size()) {
+    many.resize(size);
+    words = many.data();
+  }
+  std::memcpy(words, body.data(), body.size());
+  segment_reader reader({reinterpret_cast<const capnp::word*>(words), size});
+  std::optional<decltype(read(typename Root::Reader()))> answer;
+  auto good =
+      catching(errc::malformed, [&] { answer.emplace(read(reader.template getRoot<Root>())); });
   if (!good)
     return malformed(good.error().text);
-  return answer;
+  return std::move(*answer);
 }
 
 expected<std::string> text_of(capnp::Text::Reader text, const char* what,

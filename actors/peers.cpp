@@ -22,7 +22,7 @@ expected<std::uint32_t> peers::add(std::string name, link::settings how,
   for (const auto& one : ours)
     added.to->received().open(one.number, one.window_events);
   carry(added, ours, {});
-  touched_.insert(id);
+  touch(id, added);
   return id;
 }
 
@@ -50,7 +50,7 @@ void peers::restart(std::uint32_t id, const std::vector<announced_subscription>&
   for (const auto& subscription : ours)
     one.to->received().open(subscription.number, subscription.window_events);
   carry(one, ours, {});
-  touched_.insert(id);
+  touch(id, one);
 }
 
 void peers::remove(std::uint32_t id, drop_reason why, effect_list& out) {
@@ -58,7 +58,7 @@ void peers::remove(std::uint32_t id, drop_reason why, effect_list& out) {
   if (at == peers_.end())
     return;
   for_each_known(at->second, [&](const entry::known& what) { forget(at->second, what, why, out); });
-  touched_.erase(id);
+  std::erase(touched_, id);
   due_.erase({at->second.due, id});
   waiting_for_wire_ -= at->second.waits;
   by_start_.erase(at->second.start);
@@ -128,7 +128,7 @@ void peers::announce(const announced_subscription& what) {
   for (auto& [id, one] : peers_) {
     one.to->received().open(what.number, what.window_events);
     carry(one, {what}, {});
-    touched_.insert(id);
+    touch(id, one);
   }
 }
 
@@ -138,7 +138,7 @@ void peers::withdraw(std::uint32_t number) {
       continue; // of the runtime's own topics: nobody else has heard of it
     carry(one, {}, {number});
     one.to->close(number);
-    touched_.insert(id);
+    touch(id, one);
   }
 }
 
@@ -246,8 +246,9 @@ void peers::offer(const slice& what, std::span<const std::uint32_t> targets, tim
     const auto end = std::find_if(begin, targets.end(), [&](std::uint32_t index) {
       return subscriber_index::peer_of(index) != id;
     });
-    peers_.at(id).to->owed().offer(what, {begin, end}, now, out);
-    touched_.insert(id);
+    auto& to = peers_.at(id);
+    to.to->owed().offer(what, {begin, end}, now, out);
+    touch(id, to);
     begin = end;
   }
 }
@@ -256,16 +257,15 @@ void peers::acknowledge(const edupulse::effects::acknowledge& what) {
   const auto at = by_start_.find(what.start);
   if (at == by_start_.end())
     return; // it is gone, and has nobody to tell
-  peers_.at(at->second)
-      .to->received()
-      .concluded({what.subscription, what.first, what.count, what.how, what.why});
-  touched_.insert(at->second);
+  auto& to = peers_.at(at->second);
+  to.to->received().concluded({what.subscription, what.first, what.count, what.how, what.why});
+  touch(at->second, to);
 }
 
 void peers::tell_conclusions() {
   for (auto& [id, one] : peers_) {
     one.to->number_acks();
-    touched_.insert(id);
+    touch(id, one);
   }
 }
 
@@ -278,7 +278,7 @@ void peers::on_session(std::uint32_t id, time_point now, effect_list& out) {
   auto& one = at->second;
   back(one, now, out);
   one.to->on_session(now, one.io);
-  touched_.insert(id);
+  touch(id, one);
 }
 
 void peers::on_session_lost(std::uint32_t id, time_point now) {
@@ -286,7 +286,7 @@ void peers::on_session_lost(std::uint32_t id, time_point now) {
   if (at == peers_.end())
     return;
   at->second.to->on_session_lost(now);
-  touched_.insert(id);
+  touch(id, at->second);
 }
 
 expected<void> peers::on_control(std::uint32_t id, peer_control&& what, time_point now,
@@ -295,7 +295,7 @@ expected<void> peers::on_control(std::uint32_t id, peer_control&& what, time_poi
   if (at == peers_.end())
     return {};
   auto& one = at->second;
-  touched_.insert(id);
+  touch(id, one);
   if (const auto* resume = std::get_if<link_resume>(&what))
     return one.to->on_resume(*resume, now, one.io);
   if (const auto* taken = std::get_if<link_taken>(&what))
@@ -313,21 +313,21 @@ expected<void> peers::on_events(std::uint32_t id, std::vector<incoming_run>&& ru
   const auto at = peers_.find(id);
   if (at == peers_.end())
     return {};
-  touched_.insert(id);
+  touch(id, at->second);
   return at->second.to->on_events(std::move(runs), at->second.io);
 }
 
 void peers::on_arriving(std::uint32_t id) {
   if (const auto at = peers_.find(id); at != peers_.end()) {
     at->second.to->on_arriving(at->second.io);
-    touched_.insert(id);
+    touch(id, at->second);
   }
 }
 
 void peers::on_written(std::uint32_t id) {
   if (const auto at = peers_.find(id); at != peers_.end()) {
     at->second.to->on_written();
-    touched_.insert(id);
+    touch(id, at->second);
   }
 }
 
@@ -339,20 +339,8 @@ void peers::on_tick(time_point now, effect_list& out) {
     forget_orphans(one, now, out);
     if (const auto due = one.to->next_deadline(); due && *due <= now)
       one.to->on_tick(now, out, one.io);
-    touched_.insert(at->second);
+    touch(at->second, one);
   }
-}
-
-peers::effects peers::flush(time_point now) {
-  effects all;
-  for (const auto id : std::exchange(touched_, {})) {
-    auto& one = peers_.at(id);
-    one.to->flush(now, one.io);
-    for (auto& what : std::exchange(one.io, {}))
-      all.push_back({id, std::move(what)});
-    note_deadline(id, one);
-  }
-  return all;
 }
 
 time_point peers::entry::earliest() const {
@@ -395,8 +383,7 @@ std::size_t peers::owed() const {
 void peers::check() const {
   for (const auto& [id, one] : peers_) {
     one.to->check();
-    assert(touched_.contains(id) ||
-           (one.due == one.earliest() && one.waits == one.to->waits_for_wire()));
+    assert(one.touched || (one.due == one.earliest() && one.waits == one.to->waits_for_wire()));
     assert(due_.contains({one.due, id}) == (one.due != time_point::max()));
   }
 }

@@ -41,12 +41,6 @@ public:
   peers(subscriptions& table, groups& shared, ledger& book)
       : table_(table), shared_(shared), book_(book) {}
 
-  struct effect {
-    std::uint32_t peer;
-    link_effect what;
-  };
-  using effects = std::vector<effect>;
-
   // -- peers come and go ------------------------------------------------------------------
   /// One start of a node. Errors: `refused` when there are too many.
   expected<std::uint32_t> add(std::string name, link::settings how,
@@ -110,8 +104,20 @@ public:
 
   // -- time and reading ---------------------------------------------------------------------
   void on_tick(time_point now, effect_list& out);
-  /// Lets every link that has something to say say it, and hands over what is to be done.
-  effects flush(time_point now);
+  /// Lets every link that has something to say say it: `say(peer, link_effect&&)`.
+  template <class F> void flush(time_point now, F say) {
+    for (std::size_t i = 0; i < touched_.size(); ++i) {
+      const auto id = touched_[i];
+      auto& one = peers_.at(id);
+      one.touched = false;
+      one.to->flush(now, one.io);
+      for (auto& what : one.io)
+        say(id, std::move(what));
+      one.io.clear();
+      note_deadline(id, one);
+    }
+    touched_.clear();
+  }
   std::optional<time_point> next_deadline() const;
   std::size_t owed() const;
   bool waits_for_wire() const noexcept { return waiting_for_wire_ > 0; }
@@ -150,6 +156,7 @@ private:
     link::effects io;
     time_point due = time_point::max(); ///< as in `due_`
     bool waits = false;                 ///< for the wire
+    bool touched = false;               ///< in `touched_`
 
     time_point earliest() const;
   };
@@ -170,6 +177,10 @@ private:
   void enlist(entry& from, std::uint32_t index, const announced_subscription& one,
               const std::string& name, effect_list& out);
   void begin_start(std::uint32_t id, entry& of);
+  void touch(std::uint32_t id, entry& what) {
+    if (!std::exchange(what.touched, true))
+      touched_.push_back(id);
+  }
   void note_deadline(std::uint32_t id, entry& of);
   void back(entry& who, time_point now, effect_list& out);
   void forget_name(std::uint32_t index);
@@ -194,7 +205,7 @@ private:
   std::uint32_t next_start_ = 0;
   /// Whatever happens to a peer makes it one of these. The `flush` at the end of the turn lets its
   /// link speak, and notes what it waits for: asked after a turn, nobody looks at all peers.
-  std::set<std::uint32_t> touched_;
+  std::vector<std::uint32_t> touched_;
   std::set<std::pair<time_point, std::uint32_t>> due_;
   std::size_t waiting_for_wire_ = 0;
   std::uint32_t next_peer_ = 0;

@@ -23,7 +23,7 @@ void peers::away(std::uint32_t id, time_point gives_up, time_point now, effect_l
   });
   if (one.to->has_session())
     one.io.emplace_back(link_effects::cut{"it is believed dead"});
-  touched_.insert(id);
+  touch(id, one);
 }
 
 void peers::back(entry& who, time_point now, effect_list& out) {
@@ -92,8 +92,9 @@ std::optional<std::uint32_t> peers::find(std::string_view name) const {
 
 void peers::redrive(std::uint32_t index, dead_letter&& letter, effect_list& out) {
   const auto id = subscriber_index::peer_of(index);
-  peers_.at(id).to->owed().redrive(index, std::move(letter), out);
-  touched_.insert(id);
+  auto& of = peers_.at(id);
+  of.to->owed().redrive(index, std::move(letter), out);
+  touch(id, of);
 }
 
 } // namespace edupulse

@@ -154,12 +154,10 @@ void router::tell(std::uint32_t peer, link_effect&& what, effect_list& out) {
 
 /// Events that arrived go to their subscriptions; all else is for the shell.
 void router::flush_peers(time_point now, effect_list& out) {
-  for (auto& [peer, what] : peers_.flush(now)) {
+  peers_.flush(now, [&](std::uint32_t peer, link_effect&& what) {
     auto* given = std::get_if<link_effects::deliver>(&what);
-    if (given == nullptr) {
-      tell(peer, std::move(what), out);
-      continue;
-    }
+    if (given == nullptr)
+      return tell(peer, std::move(what), out);
     if (auto* to = live(given->subscription)) {
       to->owed->offer_from(peers_.start_of(peer), given->events, given->missed, now, out);
       touch(given->subscription);
@@ -168,7 +166,7 @@ void router::flush_peers(time_point now, effect_list& out) {
                                             given->events.first_seq, given->events.size(),
                                             fate::dropped, drop_reason::unsubscribed});
     }
-  }
+  });
 }
 
 } // namespace edupulse

@@ -32,6 +32,7 @@ bool form(simulation::cluster& all) {
     static_cast<void>(all.subscribe(all.size() - 1 - i, {"reader", ">"}));
   for (int seconds = 0; seconds < 120 && !(all.is_whole() && all.is_informed()); ++seconds)
     all.run_for(1s);
+  all.run_for(3s); // what they tell each other after that
   return all.is_whole();
 }
 

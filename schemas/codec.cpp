@@ -254,9 +254,9 @@ std::optional<error> payload_fault(const std::exception_ptr& thrown) {
   }
 }
 
-expected<void> catching(errc code, const std::function<void()>& body) {
+expected<void> catching(errc code, void (*body)(void* self), void* self) {
   try {
-    body();
+    body(self);
     return {};
   } catch (const kj::Exception& thrown) {
     return fail(code, description_of(thrown));

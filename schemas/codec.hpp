@@ -8,7 +8,7 @@
 #include "schemas/envelope_limits.hpp"
 #include <cstddef>
 #include <exception>
-#include <functional>
+#include <type_traits>
 #include <optional>
 #include <span>
 
@@ -39,6 +39,11 @@ std::optional<error> payload_fault(const std::exception_ptr& thrown);
 
 /// Runs `body`; what Cap'n Proto throws in it becomes an error with that code. For calls into Cap'n
 /// Proto whose failure is the input's fault; any other exception passes through.
-expected<void> catching(errc code, const std::function<void()>& body);
+expected<void> catching(errc code, void (*body)(void* self), void* self);
+template <class F> expected<void> catching(errc code, F&& body) {
+  using function = std::remove_reference_t<F>;
+  return catching(
+      code, [](void* self) { (*static_cast<function*>(self))(); }, &body);
+}
 
 } // namespace edupulse

@@ -14,7 +14,7 @@ constexpr double piece_seconds = 0.25;
 // -- processes ----------------------------------------------------------------------------
 
 void network::attach(place at, network_user& who) {
-  auto& here = hosts_[at];
+  auto& here = host_of(at);
   here.who = &who;
   ++here.start;
   here.paused = here.vanished = false;
@@ -22,7 +22,7 @@ void network::attach(place at, network_user& who) {
 }
 
 void network::detach(place at, ending how) {
-  auto& here = hosts_[at];
+  auto& here = host_of(at);
   here.who = nullptr;
   here.vanished = how == ending::silent;
   here.postponed.clear();
@@ -38,28 +38,15 @@ void network::detach(place at, ending how) {
       forget(id, how == ending::closed ? item_kind::end : item_kind::reset);
 }
 
-bool network::is_paused(place at) const {
-  const auto found = hosts_.find(at);
-  return found != hosts_.end() && found->second.paused;
-}
+bool network::is_paused(place at) const { return at < hosts_.size() && hosts_[at].paused; }
 
 void network::resume(place at) {
-  auto& here = hosts_[at];
+  auto& here = host_of(at);
   here.paused = false;
   const auto start = here.start;
   for (auto& what : std::exchange(here.postponed, {}))
     if (here.start == start && here.who != nullptr)
       what();
-}
-
-void network::run_at(place at, std::function<void()> what) {
-  auto& here = hosts_[at];
-  if (here.who == nullptr)
-    return;
-  if (here.paused)
-    here.postponed.push_back(std::move(what));
-  else
-    what();
 }
 
 // -- bytes ------------------------------------------------------------------------------------
@@ -162,10 +149,14 @@ void network::arrive(connection_id which, item&& what) {
   if (to == nullptr)
     return take(which, std::move(what));
   const auto owner = to->owner;
-  if (what.number != 0)
-    to->early.emplace(what.number, std::move(what));
-  else
-    run_at(owner, [this, which, what] { take(which, item(what)); });
+  if (what.number == 0)
+    return run_at(owner, [this, which, what]() mutable { take(which, std::move(what)); });
+  if (what.number == to->arrived + 1 && to->early.empty()) {
+    ++to->arrived;
+    return run_at(
+        owner, [this, which, what = std::move(what)]() mutable { take(which, std::move(what)); });
+  }
+  to->early.emplace(what.number, std::move(what));
   for (to = find(which);
        to != nullptr && !to->early.empty() && to->early.begin()->first == to->arrived + 1;
        to = find(which)) {
@@ -192,7 +183,7 @@ void network::take(connection_id which, item&& what) {
     return;
   bytes_held_ -= what.bytes.size();
   auto* writer = find(what.from); // nobody is there: the writer is told so, if it was ever heard
-  if (writer == nullptr || which == 0 || hosts_[writer->peer].vanished)
+  if (writer == nullptr || which == 0 || host_of(writer->peer).vanished)
     return;
   writer->in_kernel -= what.bytes.size();
   send(writer->peer, writer->owner, what.from, {item_kind::reset, which, {}}, 0);
@@ -200,7 +191,7 @@ void network::take(connection_id which, item&& what) {
 
 void network::deliver(connection_id which, end& to, item&& what) {
   const auto owner = to.owner;
-  auto* who = hosts_[owner].who;
+  auto* who = host_of(owner).who;
   if (what.what != item_kind::bytes) {
     for (const auto& one : to.waiting)
       bytes_held_ -= one.size();
@@ -247,8 +238,8 @@ void network::make_room(connection_id writer, std::size_t bytes) {
         bytes_held_ -= bytes_of_one.size();
         transmit(writer, *now, std::move(bytes_of_one));
       }
-      if (left > 0 && hosts_[owner].who != nullptr)
-        hosts_[owner].who->on_written(writer, left);
+      if (left > 0 && host_of(owner).who != nullptr)
+        host_of(owner).who->on_written(writer, left);
     });
   });
 }

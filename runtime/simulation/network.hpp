@@ -16,6 +16,7 @@
 #include "actors/link_frames.hpp"
 #include "actors/switchboard_effect.hpp"
 #include "runtime/simulation/timetable.hpp"
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -71,11 +72,19 @@ public:
   void attach(place at, network_user& who);
   void detach(place at, ending how);
   /// A stopped process: the machine goes on, and takes connections and bytes for it.
-  void pause(place at) { hosts_[at].paused = true; }
+  void pause(place at) { host_of(at).paused = true; }
   void resume(place at);
   bool is_paused(place at) const;
   /// Runs now, or when the process there goes on. Never once it has ended.
-  void run_at(place at, std::function<void()> what);
+  template <class F> void run_at(place at, F&& what) {
+    auto& here = host_of(at);
+    if (here.who == nullptr)
+      return;
+    if (here.paused)
+      here.postponed.emplace_back(std::forward<F>(what));
+    else
+      what();
+  }
 
   // -- connections, for processes -------------------------------------------------------
   void dial(place from, std::uint64_t ticket, std::string_view address);
@@ -98,7 +107,7 @@ public:
   /// Connections between the two break.
   void reset(place a, place b);
   /// Dials to `at` are answered, and nobody is there.
-  void set_deaf(place at, bool on) { hosts_[at].deaf = on; }
+  void set_deaf(place at, bool on) { host_of(at).deaf = on; }
 
   std::size_t connections() const noexcept { return ends_.size(); }
   std::size_t bytes_held() const noexcept { return bytes_held_; }
@@ -144,6 +153,11 @@ private:
   };
   using way = std::pair<place, place>;
 
+  host& host_of(place at) {
+    if (at >= hosts_.size())
+      hosts_.resize(at + 1);
+    return hosts_[at];
+  }
   end* find(connection_id which);
   const line_quality& line_of(place from, place to) const;
   duration draw_delay(const line_quality& line);
@@ -163,7 +177,7 @@ private:
   timetable& time_;
   settings how_;
   random_source chance_;
-  std::map<place, host> hosts_;
+  std::deque<host> hosts_;    ///< by place; stays where it is when others are added
   std::map<way, path> paths_; ///< of those that have had a fault
   std::unordered_map<connection_id, end> ends_;
   connection_id next_id_ = 1;

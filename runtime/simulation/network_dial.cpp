@@ -38,11 +38,11 @@ std::optional<place> place_of(std::string_view address) {
 }
 
 void network::dial(place from, std::uint64_t ticket, std::string_view address) {
-  const auto start = hosts_[from].start;
+  const auto start = host_of(from).start;
   if (const auto to = place_of(address))
     return try_connect(from, start, ticket, *to, 0);
   answer_dial(from, start, how_.line.delay, [this, from, ticket] {
-    hosts_[from].who->on_dial_failed(ticket, "there is no such address");
+    host_of(from).who->on_dial_failed(ticket, "there is no such address");
   });
 }
 
@@ -50,14 +50,14 @@ void network::dial(place from, std::uint64_t ticket, std::string_view address) {
 void network::answer_dial(place from, std::uint64_t start, duration after,
                           std::function<void()> what) {
   time_.in(after, [this, from, start, what = std::move(what)] {
-    if (hosts_[from].start == start)
+    if (host_of(from).start == start)
       run_at(from, what);
   });
 }
 
 void network::try_connect(place from, std::uint64_t start, std::uint64_t ticket, place to,
                           int tries) {
-  const auto& there = hosts_[to];
+  const auto& there = host_of(to);
   if (!is_blocked(from, to) && !is_blocked(to, from) && !there.vanished) {
     const auto delay = draw_delay(line_of(from, to));
     return time_.in(delay, [=, this] { connect(from, start, ticket, to); });
@@ -65,18 +65,19 @@ void network::try_connect(place from, std::uint64_t start, std::uint64_t ticket,
   if (tries < 2)
     return time_.in(dial_repeats[tries],
                     [=, this] { try_connect(from, start, ticket, to, tries + 1); });
-  answer_dial(from, start, duration(0),
-              [this, from, ticket] { hosts_[from].who->on_dial_failed(ticket, "nobody answers"); });
+  answer_dial(from, start, duration(0), [this, from, ticket] {
+    host_of(from).who->on_dial_failed(ticket, "nobody answers");
+  });
 }
 
 void network::connect(place from, std::uint64_t start, std::uint64_t ticket, place to) {
   const auto back = draw_delay(line_of(to, from));
-  const auto& there = hosts_[to];
-  if (hosts_[from].start != start || hosts_[from].who == nullptr)
+  const auto& there = host_of(to);
+  if (host_of(from).start != start || host_of(from).who == nullptr)
     return;
   if (there.who == nullptr && !there.deaf)
     return answer_dial(from, start, back, [this, from, ticket] {
-      hosts_[from].who->on_dial_failed(ticket, "nobody listens there");
+      host_of(from).who->on_dial_failed(ticket, "nobody listens there");
     });
   const auto here = next_id_++;
   const auto other = there.deaf ? 0 : next_id_++;
@@ -91,10 +92,10 @@ void network::connect(place from, std::uint64_t start, std::uint64_t ticket, pla
     two.peer = from;
     two.there = here;
     two.last_arrival = time_.now();
-    run_at(to, [this, other, to, from] { hosts_[to].who->on_accepted(other, from); });
+    run_at(to, [this, other, to, from] { host_of(to).who->on_accepted(other, from); });
   }
   answer_dial(from, start, back,
-              [this, from, ticket, here] { hosts_[from].who->on_connected(ticket, here); });
+              [this, from, ticket, here] { host_of(from).who->on_connected(ticket, here); });
 }
 
 } // namespace edupulse::simulation

@@ -50,25 +50,11 @@ node::~node() {
 
 void node::open() { wire_.open(how_.seeds); }
 
-/// At this process, if it still runs then.
-void node::later(duration after, std::function<void()> what) {
-  around_.time.in(after, [self = weak_from_this(), what = std::move(what)] {
-    const auto here = self.lock();
-    if (!here)
-      return;
-    here->around_.net.run_at(here->how_.at, [self, what] {
-      if (const auto still = self.lock())
-        what();
-    });
-  });
-}
-
-/// A message between two parts: none overtakes another.
-void node::hop(std::function<void()> what) {
+duration node::draw_hop() {
   const auto way =
       duration(static_cast<duration::rep>(chance_.unit() * static_cast<double>(how_.hop.count())));
   last_hop_ = std::max(last_hop_ + duration(1), time() + way);
-  later(last_hop_ - time(), std::move(what));
+  return last_hop_ - time();
 }
 
 // -- turns of the router ------------------------------------------------------------------------

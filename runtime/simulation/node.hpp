@@ -98,8 +98,9 @@ private:
   using lane_key = std::pair<std::uint32_t, std::uint32_t>;
 
   time_point time() const noexcept { return around_.time.now(); }
-  void later(duration after, std::function<void()> what);
-  void hop(std::function<void()> what);
+  template <class F> void later(duration after, F what);
+  template <class F> void hop(F what);
+  duration draw_hop();
   void rung();
   void turn();
   bool tick_if_due();
@@ -162,5 +163,22 @@ private:
   bool drained_ = false;
   bool leaving_ = false;
 };
+
+/// At this process, if it still runs then.
+template <class F> void node::later(duration after, F what) {
+  around_.time.in(after, [self = weak_from_this(), what = std::move(what)]() mutable {
+    const auto here = self.lock();
+    if (!here)
+      return;
+    here->around_.net.run_at(here->how_.at,
+                             [self = std::move(self), what = std::move(what)]() mutable {
+                               if (const auto still = self.lock())
+                                 what();
+                             });
+  });
+}
+
+/// A message between two parts: none overtakes another.
+template <class F> void node::hop(F what) { later(draw_hop(), std::move(what)); }
 
 } // namespace edupulse::simulation

@@ -5,6 +5,7 @@
 #include "schemas/envelope.hpp"
 #include <algorithm>
 #include <functional>
+#include <utility>
 #include <vector>
 
 namespace edupulse::simulation {
@@ -20,7 +21,15 @@ public:
     return wall_offset_ms + now_.time_since_epoch() / std::chrono::milliseconds(1);
   }
   void at(time_point when, std::function<void()> what) {
-    all_.push_back({std::max(when, now_), next_number_++, std::move(what)});
+    std::uint32_t place = static_cast<std::uint32_t>(deeds_.size());
+    if (free_.empty()) {
+      deeds_.push_back(std::move(what));
+    } else {
+      place = free_.back();
+      free_.pop_back();
+      deeds_[place] = std::move(what);
+    }
+    all_.push_back({std::max(when, now_), next_number_++, place});
     std::push_heap(all_.begin(), all_.end(), later);
   }
   void in(duration after, std::function<void()> what) { at(now_ + after, std::move(what)); }
@@ -32,11 +41,13 @@ public:
       return false;
     }
     std::pop_heap(all_.begin(), all_.end(), later);
-    auto next = std::move(all_.back());
+    const auto next = all_.back();
     all_.pop_back();
     now_ = next.when;
     ++done_;
-    next.what();
+    const auto what = std::exchange(deeds_[next.place], nullptr);
+    free_.push_back(next.place);
+    what();
     return true;
   }
   std::uint64_t done() const noexcept { return done_; }
@@ -46,7 +57,7 @@ private:
   struct entry {
     time_point when;
     std::uint64_t number;
-    std::function<void()> what;
+    std::uint32_t place; ///< in `deeds_`: what moves in the heap is small
   };
   static bool later(const entry& a, const entry& b) noexcept {
     return a.when != b.when ? a.when > b.when : a.number > b.number;
@@ -54,6 +65,8 @@ private:
 
   time_point now_ = first_moment;
   std::vector<entry> all_; ///< a heap
+  std::vector<std::function<void()>> deeds_;
+  std::vector<std::uint32_t> free_; ///< places there
   std::uint64_t next_number_ = 0;
   std::uint64_t done_ = 0;
 };
