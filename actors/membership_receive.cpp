@@ -38,8 +38,15 @@ hello_verdict membership::on_hello(const peer_identity& peer, std::string_view d
     return hello_verdict::wrong_cluster;
   }
   const hello_verdict verdict = meet(peer, now, out);
-  if (dialed.empty())
+  if (dialed.empty()) {
+    // Whoever dials this node has it from an earlier start of it, and is a way in, too: all of its
+    // seeds may be gone for good.
+    if (verdict == hello_verdict::accepted && state_ == self_state::joining) {
+      seeds_.came(peer.node);
+      send_bare(peer, msg::join{self_.cluster, version_major, version_minor}, out);
+    }
     return verdict;
+  }
   if (verdict == hello_verdict::itself) {
     seeds_.is_self(dialed);
     if (state_ == self_state::joining && seeds_.only_self())

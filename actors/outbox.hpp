@@ -8,6 +8,7 @@
 // sends an event at once, and a busy one fills its frames by itself.
 
 #include "actors/destination.hpp"
+#include <boost/container/deque.hpp> // an empty one holds no memory, and most links are quiet
 #include <functional>
 #include <memory>
 #include <span>
@@ -112,7 +113,7 @@ private:
   std::vector<std::unique_ptr<destination>> all_; ///< by order of opening; null when closed
   std::map<std::uint32_t, destination*> by_index_;
   std::map<std::uint32_t, destination*> by_remote_;
-  std::deque<item> queue_;
+  boost::container::deque<item> queue_;
   std::size_t queued_bytes_ = 0; ///< in `queue_`
   std::uint64_t next_place_ = 1;
   std::size_t turn_ = 0; ///< who of those behind goes first next time

@@ -71,6 +71,14 @@ void seed_list::met(std::string_view address, node_id who) {
       one.who = who;
 }
 
+void seed_list::came(node_id who) {
+  if (asked(who))
+    return;
+  if (callers_.size() == max_seeds)
+    callers_.erase(callers_.begin());
+  callers_.push_back(who);
+}
+
 void seed_list::is_self(std::string_view address) {
   for (auto& one : seeds_)
     if (one.address == address)
@@ -84,7 +92,9 @@ void seed_list::agreed(node_id who) {
 }
 
 bool seed_list::asked(node_id who) const noexcept {
-  return std::any_of(seeds_.begin(), seeds_.end(), [&](const seed& one) { return one.who == who; });
+  return std::any_of(seeds_.begin(), seeds_.end(),
+                     [&](const seed& one) { return one.who == who; }) ||
+         std::find(callers_.begin(), callers_.end(), who) != callers_.end();
 }
 
 } // namespace edupulse

@@ -34,6 +34,8 @@ public:
   /// The hello of whoever answers at `address`.
   void met(std::string_view address, node_id who);
   void is_self(std::string_view address);
+  /// It has dialled this node, which then asks it as it would a seed.
+  void came(node_id who);
   /// Tables were compared with this node, if it is a seed.
   void agreed(node_id who);
   /// This node is gone. If it was a seed, whoever comes back at its address is met again: seeds
@@ -51,7 +53,8 @@ private:
     node_id who;
   };
 
-  std::vector<seed> seeds_; // in the order in which they are tried
+  std::vector<seed> seeds_;      // in the order in which they are tried
+  std::vector<node_id> callers_; // the latest `max_seeds` that came by themselves
   std::size_t turn_ = 0;
   duration first_{};
   duration cap_{};

@@ -27,26 +27,37 @@ run_report::member_state state_of(member_state what) {
 void virtual_watch::look(double seconds) {
   next_look_ = seconds + look_every;
   owed_at now{seconds, {}};
-  const auto note = [&](const std::string& by, const std::string& who,
-                        run_report::member_state what) {
-    const auto [at, fresh] = seen_.try_emplace({by, who}, what);
-    if (fresh || at->second != what)
-      sightings_.push_back({seconds, by, who, what});
-    at->second = what;
-  };
+  for (std::size_t at = 0; at < all_.size(); ++at)
+    if (all_.is_up(at))
+      places_[all_.at(at).about().self.node] = at;
+  looked_.resize(all_.size());
   for (std::size_t at = 0; at < all_.size(); ++at) {
-    const auto name = name_of(at);
-    now.by_node.push_back(all_.is_up(at) ? all_.at(at).core().owed() : 0);
-    note(name, name,
-         all_.is_up(at) ? run_report::member_state::alive : run_report::member_state::down);
-    if (!all_.is_up(at))
-      continue;
-    for (const auto& one : all_.at(at).board().members().members())
-      for (std::size_t who = 0; who < all_.size(); ++who)
-        if (who != at && all_.is_up(who) && all_.at(who).about().self.node == one.node)
-          note(name, name_of(who), state_of(one.state));
+    const bool up = all_.is_up(at);
+    now.by_node.push_back(up ? all_.at(at).core().owed() : 0);
+    note(seconds, at, at, up ? run_report::member_state::alive : run_report::member_state::down);
+    if (up)
+      look_at_view(seconds, at);
   }
   owed_.push_back(std::move(now));
+}
+
+/// Of all pairs of nodes only those are looked at where anything can have changed.
+void virtual_watch::look_at_view(double seconds, std::size_t at) {
+  const auto& who = all_.at(at);
+  const std::pair seen(who.number(), who.member_changes());
+  if (std::exchange(looked_[at], seen) == seen)
+    return;
+  for (const auto& one : who.board().members().members())
+    if (const auto place = places_.find(one.node); place != places_.end() && place->second != at)
+      note(seconds, at, place->second, state_of(one.state));
+}
+
+void virtual_watch::note(double seconds, std::size_t by, std::size_t who,
+                         run_report::member_state what) {
+  const auto [at, fresh] = seen_.try_emplace({by, who}, what);
+  if (fresh || at->second != what)
+    sightings_.push_back({seconds, name_of(by), name_of(who), what});
+  at->second = what;
 }
 
 run_report virtual_watch::conclude(const simulation::verdict& found, const std::string& unrest,

@@ -21,6 +21,8 @@ public:
                       bool interrupted);
 
 private:
+  void look_at_view(double seconds, std::size_t at);
+  void note(double seconds, std::size_t by, std::size_t who, run_report::member_state what);
   void add_samples(run_report& to, double seconds) const;
   void add_ledger(run_report& to) const;
   void add_verdict(run_report& to, const simulation::verdict& found,
@@ -32,7 +34,10 @@ private:
   double next_look_ = 0;
   std::vector<owed_at> owed_;
   std::vector<run_report::sighting> sightings_;
-  std::map<std::pair<std::string, std::string>, run_report::member_state> seen_;
+  std::map<node_id, std::size_t> places_; ///< the latest there
+  /// Of each node: its start, and how many changes of members it had seen.
+  std::vector<std::pair<simulation::start_number, std::uint64_t>> looked_;
+  std::map<std::pair<std::size_t, std::size_t>, run_report::member_state> seen_;
 };
 
 } // namespace edupulse::simulator

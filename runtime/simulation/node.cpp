@@ -310,7 +310,7 @@ expected<envelope_ptr> node::make(const event_type&,
   return fail(errc::refused, "simulated handlers publish nothing");
 }
 
-void node::member_changed(const membership_effects::changed&) {}
+void node::member_changed(const membership_effects::changed&) { ++member_changes_; }
 
 void node::self_changed(const membership_effects::self_changed& what) {
   over_ = what.now >= self_state::left;

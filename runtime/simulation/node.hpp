@@ -75,6 +75,8 @@ public:
   start_number number() const noexcept { return number_; }
   const std::string& name() const noexcept { return how_.self.name; }
   bool is_over() const noexcept { return over_; } ///< it has left, or is fenced
+  /// So often it has heard that a member came, changed or went.
+  std::uint64_t member_changes() const noexcept { return member_changes_; }
   /// Nothing lies between its parts.
   bool is_idle() const;
   /// Asserts, and tells the record of what is not as it has to be.
@@ -156,6 +158,7 @@ private:
   time_point armed_ = time_point::max();
   time_point wire_armed_ = time_point::max();
   std::size_t deferrals_ = 0;
+  std::uint64_t member_changes_ = 0;
   bool awake_ = false; ///< the router has been rung, and has not found its inbox empty since
   bool kind_ = false;
   bool over_ = false;

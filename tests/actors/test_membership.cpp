@@ -432,6 +432,23 @@ TEST_CASE("membership: a fresh id under a known name replaces the old one, which
   CHECK(one.all_of<said::conflict>().size() == 1);
 }
 
+TEST_CASE("N17: a node whose seeds are gone joins through a member that dials it") {
+  one_member one;
+  one.core.join({"gone:1"}, one.now, one.out);
+  one.forget();
+  // Nobody whom it has not asked lets it in.
+  one.hears(peer(2), msg::join_ok{0, 1}, {about(peer(2), alive)});
+  CHECK(one.core.state() == self_state::joining);
+  REQUIRE(one.hello(peer(2)) == hello_verdict::accepted);
+  const auto asked = one.frames_of<msg::join>();
+  REQUIRE(asked.size() == 1);
+  CHECK(asked.front().to == node(2));
+  one.hears(peer(2), msg::join_ok{0, 1}, {about(peer(2), alive), about(peer(3), alive)});
+  CHECK(one.core.state() == self_state::joined);
+  CHECK(one.knows(peer(3)));
+  one.core.check();
+}
+
 TEST_CASE("membership: a node whose name was taken has it again once the other one is gone") {
   one_member one;
   one.among(4);
