@@ -142,11 +142,14 @@ private:
 /// What a handler did to the world, as text, for `expect_idempotent`.
 using observe_effects = std::function<std::string()>;
 
-/// Delivers `events` once in order to a fresh handler; then, to another, each of them twice, with
-/// the order of different keys changed and a crash after every second event; and compares what the
-/// two did: their published events without ids and times, repeats taken as one, and `effects` if it
-/// is given. `make` builds a fresh handler and the world it writes to. Errors: `refused`, naming
-/// the first difference.
+/// Runs fresh handlers, one for each way in which at-least-once delivery can go, and compares what
+/// they did with what the first one did, to which nothing happened: their published events without
+/// ids and times, repeats taken as one, and `effects` if it is given. Every event is delivered
+/// twice; again after the handler died when its call had succeeded and its events had left; again
+/// after it died in its call, right after each publish of it in turn and at its end, so that what
+/// it published never left (it throws out of `publish`); after the last one; in another order of
+/// keys; and all of that mixed. `make` builds a fresh handler and the world it writes to. Errors:
+/// `refused`, naming the first difference, the event and what happened to the handler.
 expected<void>
 expect_idempotent(const std::function<std::pair<handler_recipe, observe_effects>()>& make,
                   const std::vector<envelope_ptr>& events);
