@@ -46,26 +46,41 @@ std::string as_options(const plan& what) {
   return text;
 }
 
+void count(sweep_report& into, const run_report& one) {
+  into.first_seed = into.runs++ == 0 ? one.seed : into.first_seed;
+  into.last_seed = one.seed;
+  into.node_seconds += one.seconds * static_cast<double>(one.nodes.size());
+  for (const auto& fault : one.faults)
+    ++into.faults[fault.kind];
+}
+
 /// One seed after the other, until one fails.
-int sweep(const options& how, const search::interrupt& stop) {
+sweep_report sweep(const options& how, const search::interrupt& stop) {
+  sweep_report covered;
+  covered.scenario = how.what.scenario;
   double simulated = 0;
   for (auto seed = how.seeds->first; seed <= how.seeds->second && !stop.happened(); ++seed) {
     auto what = how.what;
     what.seed = seed;
     const auto told = run_virtual(what, {}, stop);
+    if (stop.happened())
+      break;
     simulated += told.seconds;
-    if (told.outcome.ok || stop.happened())
+    count(covered, told);
+    if (told.outcome.ok)
       continue;
     std::fputs(summary(told).c_str(), stdout);
     const auto least = shrunk(what, stop);
     std::printf("seed %llu fails. The fewest faults with which it does: --faults \"%s\"\n",
                 static_cast<unsigned long long>(seed), as_options(least).c_str());
-    return EXIT_FAILURE;
+    covered.ok = false;
+    return covered;
   }
-  std::printf("%s: seeds %llu to %llu passed, %.0f simulated seconds\n", how.what.scenario.c_str(),
-              static_cast<unsigned long long>(how.seeds->first),
-              static_cast<unsigned long long>(how.seeds->second), simulated);
-  return stop.happened() ? interrupted : EXIT_SUCCESS;
+  std::printf("%s: %llu runs passed, seeds %llu to %llu, %.0f simulated seconds\n",
+              covered.scenario.c_str(), static_cast<unsigned long long>(covered.runs),
+              static_cast<unsigned long long>(covered.first_seed),
+              static_cast<unsigned long long>(covered.last_seed), simulated);
+  return covered;
 }
 
 expected<run_report> run(const options& how, std::vector<std::string> arguments, outputs& to,
@@ -80,8 +95,12 @@ int simulate(const options& how, std::vector<std::string> arguments) {
   if (auto good = to.open(how); !good)
     return complain(good.error(), wrong_use);
   search::interrupt stop;
-  if (how.seeds)
-    return sweep(how, stop);
+  if (how.seeds) {
+    const auto covered = sweep(how, stop);
+    if (auto good = to.write(covered); !good)
+      return complain(good.error(), EXIT_FAILURE);
+    return !covered.ok ? EXIT_FAILURE : stop.happened() ? interrupted : EXIT_SUCCESS;
+  }
   auto told = run(how, std::move(arguments), to, stop);
   if (!told)
     return stop.happened() ? interrupted : complain(told.error(), EXIT_FAILURE);

@@ -52,7 +52,8 @@ void add_options(CLI::App& app, options& how, typed& text) {
   app.add_option("--trace", how.trace,
                  "every message in and effect out, into this file, or - ; with --mode virtual");
   app.add_option("--report", how.page, "an HTML page of the run, into this file");
-  app.add_option("--json", how.json, "the same for programs, into this file");
+  app.add_option("--json", how.json,
+                 "the same for programs, into this file; of --seeds, what they covered");
   app.add_flag("--quiet", how.quiet, "the summary alone");
 }
 
@@ -125,6 +126,9 @@ expected<void> read_seeds(const typed& text, options& into) {
       !is_number(std::string_view(text.seeds).substr(dots + 2), last) || last < first)
     return fail(errc::invalid_option,
                 "--seeds is A..B, as in 1..100, and not " + quote(text.seeds));
+  if (!into.page.empty() || !into.trace.empty())
+    return fail(errc::invalid_option, "--report and --trace show one run: give the --seed instead "
+                                      "of --seeds");
   into.seeds.emplace(first, last);
   return {};
 }

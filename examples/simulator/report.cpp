@@ -171,6 +171,19 @@ std::string to_json(const run_report& what) {
   return result.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+std::string to_json(const sweep_report& what) {
+  json faults = json::object();
+  for (const auto& [kind, count] : what.faults)
+    faults[kind] = count;
+  const json result = {{"scenario", what.scenario},
+                       {"runs", what.runs},
+                       {"seeds", {what.first_seed, what.last_seed}},
+                       {"node_seconds", rounded(what.node_seconds)},
+                       {"faults", std::move(faults)},
+                       {"ok", what.ok}};
+  return result.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 std::string to_page(const run_report& what) {
   constexpr std::string_view place = "@REPORT@";
   std::string page;

@@ -102,12 +102,24 @@ struct run_report {
   std::vector<std::string> notes;
 };
 
+/// What runs of one scenario with many seeds come to.
+struct sweep_report {
+  std::string scenario;
+  std::uint64_t runs = 0;
+  std::uint64_t first_seed = 0;
+  std::uint64_t last_seed = 0;                 ///< that was tried
+  double node_seconds = 0;                     ///< simulated time, of all nodes and runs
+  std::map<std::string, std::uint64_t> faults; ///< that began, by kind
+  bool ok = true;
+};
+
 std::string to_string(run_report::run_mode mode);
 std::string to_string(run_report::member_state state);
 
 /// One object on one line, for programs. Numbers that are none are null; text that is not UTF-8
 /// has U+FFFD where it is not.
 std::string to_json(const run_report& what);
+std::string to_json(const sweep_report& what);
 
 /// A page for people, in one file that needs no other and no network.
 std::string to_page(const run_report& what);

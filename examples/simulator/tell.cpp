@@ -187,19 +187,30 @@ std::function<void(std::string_view)> outputs::tracer() {
   return [to = trace_file_](std::string_view line) { *to << line << '\n'; };
 }
 
-expected<void> outputs::write(const run_report& what) {
-  for (const auto& [file, text] : {std::pair(page_, page_.empty() ? "" : to_page(what)),
-                                   {json_, json_.empty() ? "" : to_json(what) + "\n"}}) {
-    if (file.empty())
-      continue;
-    std::ofstream to(file, std::ios::trunc);
-    to << text << std::flush;
-    if (!to)
-      return fail(errc::io, "cannot write all of " + quote(file.string()));
-  }
-  if (!page_.empty())
-    std::fprintf(stdout, "the report is %s\n", std::filesystem::absolute(page_).c_str());
+namespace {
+expected<void> write_file(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream to(file, std::ios::trunc);
+  to << text << std::flush;
+  if (!to)
+    return fail(errc::io, "cannot write all of " + quote(file.string()));
   return {};
+}
+} // namespace
+
+expected<void> outputs::write(const run_report& what) {
+  if (!json_.empty())
+    if (auto good = write_file(json_, to_json(what) + "\n"); !good)
+      return good;
+  if (page_.empty())
+    return {};
+  if (auto good = write_file(page_, to_page(what)); !good)
+    return good;
+  std::fprintf(stdout, "the report is %s\n", std::filesystem::absolute(page_).c_str());
+  return {};
+}
+
+expected<void> outputs::write(const sweep_report& what) {
+  return json_.empty() ? expected<void>() : write_file(json_, to_json(what) + "\n");
 }
 
 } // namespace edupulse::simulator

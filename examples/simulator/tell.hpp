@@ -25,6 +25,7 @@ public:
   /// Errors: `io`, naming the file.
   expected<void> open(const options& how);
   expected<void> write(const run_report& what);
+  expected<void> write(const sweep_report& what);
   /// Of a trace, when one was asked for.
   std::function<void(std::string_view)> tracer();
 

@@ -24,6 +24,9 @@ import fault_network
 import fault_processes
 from fault_kit import Failed, Lab, SEED, SOAK, Skipped
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import soak_figures
+
 GROUPS = {**fault_processes.GROUPS, **fault_network.GROUPS}
 AT_ONCE = 3  # most of a test is waiting for somebody to notice something
 SKIP_CODE = 77
@@ -67,6 +70,13 @@ def chosen(args):
     return tests
 
 
+def note_covered(tests, verdicts):
+    ran = {test for test, verdict in zip(tests, verdicts) if verdict != "SKIPPED"}
+    groups = {group: len(ran.intersection(of)) for group, of in GROUPS.items()}
+    soak_figures.note("processes under faults", len(ran), [SEED, SEED],
+                      {group: count for group, count in groups.items() if count})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--build", type=pathlib.Path, help="the build tree, such as build/test")
@@ -89,6 +99,7 @@ def main():
     finally:
         fault_net.take_down_all()
     verdicts = [verdict for verdict, _ in ended]
+    note_covered(chosen(args), verdicts)
     if "FAILED" in verdicts:
         print(f"again with: EDUPULSE_SEED={SEED}" + (" EDUPULSE_SOAK=1" if SOAK else ""))
         os._exit(1)

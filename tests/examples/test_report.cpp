@@ -85,7 +85,7 @@ TEST_CASE("report: series have one length, and null where nothing was handled or
 }
 
 TEST_CASE("report: a run of nothing has every part, too, and none of them is null") {
-  const auto what = json::parse(to_json({}));
+  const auto what = json::parse(to_json(run_report()));
   CHECK(what["series"]["t"] == json::array());
   CHECK(what["series"]["per_node"] == json::object());
   for (const char* part : {"nodes", "faults", "membership", "ledger", "dead_letters", "notes"})
@@ -138,4 +138,11 @@ TEST_CASE("report: the page needs no other file and no network") {
   CHECK(page.find("default-src 'none'") != std::string::npos);
   for (const char* outside : {"src=", "@import", "https:", "<link", "fetch("})
     CHECK(page.find(outside) == std::string::npos);
+}
+
+TEST_CASE("json: of a sweep it says what was covered") {
+  CHECK(
+      to_json(sweep_report{"kill-one", 50, 101, 150, 2400.5, {{"cut", 3}, {"kill", 50}}, false}) ==
+      R"({"scenario":"kill-one","runs":50,"seeds":[101,150],"node_seconds":2400.5,)"
+      R"("faults":{"cut":3,"kill":50},"ok":false})");
 }

@@ -4,6 +4,7 @@
 
 #include "runtime/simulation/cluster.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/support/soak_figures.hpp"
 #include <iostream>
 #include <string>
 
@@ -14,11 +15,10 @@ public:
   using trace = std::function<void(std::string_view line)>;
 
   explicit sim_game(std::uint64_t seed, trace lines = {})
-      : chance_(seed), all_(random_settings(chance_, std::move(lines))), mix_(chance_),
-        nodes_(all_.size()) {}
+      : sim_game(seed, std::move(lines), std::optional<duration>()) {}
   /// Only the network is at fault, or a process stands still; and nobody is given up.
   struct nobody_dies {};
-  sim_game(std::uint64_t seed, nobody_dies) : sim_game(seed, {}, std::chrono::hours(1)) {
+  sim_game(std::uint64_t seed, nobody_dies) : sim_game(seed, trace(), std::chrono::hours(1)) {
     using enum simulation::fault_kind;
     for (const auto end : {kill, vanish, restart, restart_fresh, leave, copy})
       mix_.forbid(end);
@@ -66,7 +66,7 @@ public:
   void play(int turns, double faults, std::uint64_t events = 8) {
     for (int turn = 0; turn < turns; ++turn) {
       if (chance_.unit() < faults)
-        all_.apply(mix_.draw(chance_, nodes_));
+        apply(mix_.draw(chance_, nodes_));
       for (auto n = chance_.next() % events; n > 0; --n)
         publish();
       all_.run_for(duration(static_cast<duration::rep>(chance_.unit() * 6e8)));
@@ -83,6 +83,8 @@ public:
     all_.check();
     found_ = all_.judge(rests);
     CAPTURE(found_.text());
+    covered().add_run(seed_, std::chrono::duration<double>(all_.now() - began_).count() *
+                                 static_cast<double>(nodes_));
     REQUIRE(found_.is_good());
   }
   simulation::cluster& all() { return all_; }
@@ -92,12 +94,23 @@ public:
   const simulation::verdict& found() const { return found_; }
 
 private:
-  sim_game(std::uint64_t seed, trace lines, duration unreachable_after)
-      : chance_(seed), all_(random_settings(chance_, std::move(lines), unreachable_after)),
-        mix_(chance_), nodes_(all_.size()) {}
+  sim_game(std::uint64_t seed, trace lines, std::optional<duration> unreachable_after)
+      : seed_(seed), chance_(seed),
+        all_(random_settings(chance_, std::move(lines), unreachable_after)), mix_(chance_),
+        nodes_(all_.size()), began_(all_.now()) {}
+
+  static soak_figures& covered() {
+    static soak_figures all("simulation");
+    return all;
+  }
+  void apply(const simulation::fault& what) {
+    const auto words = to_string(what);
+    covered().add_fault(words.substr(0, words.find(' ')));
+    all_.apply(what);
+  }
 
   static simulation::cluster::settings random_settings(random_source& chance, trace lines,
-                                                       std::optional<duration> unreachable = {}) {
+                                                       std::optional<duration> unreachable) {
     using namespace std::chrono_literals;
     simulation::cluster::settings how;
     how.seed = chance.next();
@@ -141,10 +154,12 @@ private:
     static_cast<void>(all_.publish(from, what));
   }
 
+  std::uint64_t seed_;
   random_source chance_;
   simulation::cluster all_;
   simulation::fault_mix mix_;
   std::size_t nodes_;
+  time_point began_;
   simulation::verdict found_;
 };
 

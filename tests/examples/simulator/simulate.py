@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 """Runs the simulator from outside: every scenario, bad input, Ctrl-C; nothing may be left behind.
 
-  simulate.py --simulate FILE [--only NAME]     EDUPULSE_SOAK=1: twenty seeds of each scenario
+  simulate.py --simulate FILE [--only NAME]
+
+Each scenario is run with 20 seeds in virtual time, in short, and once with processes.
+EDUPULSE_SOAK=1: with 1,000 seeds, as it ships, and 20 times with processes.
 """
 import argparse
 import concurrent.futures
@@ -14,9 +17,13 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "support"))
+import soak_figures
+
 SOAK = bool(os.environ.get("EDUPULSE_SOAK"))
 SEED = int(os.environ.get("EDUPULSE_SEED", "1"))
 AT_ONCE = 3  # most of a run is waiting for somebody to notice something
+BLOCK = 50  # seeds in virtual time that one call of the simulator tries
 
 
 class Failed(Exception):
@@ -49,18 +56,28 @@ def scenario(simulate, name, seed):
         check(said["verdict"]["ok"] and said["scenario"] == name, f"{name}: {said['verdict']}")
         check(len(said["series"]["t"]) > 5 and sum(said["series"]["handled"]) > 0,
               f"{name}: the series are empty")
+        soak_figures.note("scenarios, processes", 1, [seed, seed],
+                          [fault["kind"] for fault in said["faults"]],
+                          said["seconds"] * len(said["nodes"]))
         report.unlink()
         check(not leftovers(place), f"{name} left {leftovers(place)}")
         return said["verdict"]["text"]
 
 
-def in_virtual_time(simulate, name, count):
-    """Seeds of a scenario pass in virtual time."""
+def in_virtual_time(simulate, name, seeds):
+    """Seeds of a scenario pass in virtual time, and it is said what they covered."""
     with tempfile.TemporaryDirectory() as place:
+        report = pathlib.Path(place) / "report.json"
         load = [] if SOAK or name == "overload-10x" else ["--rate", "500", "--duration", "10"]
-        done = run(simulate, name, "--mode", "virtual", "--seeds", f"{SEED}..{SEED + count - 1}",
-                   *load, place=place, seconds=3000)
+        done = run(simulate, name, "--mode", "virtual", "--seeds", f"{seeds[0]}..{seeds[-1]}",
+                   "--json", str(report), *load, place=place, seconds=3000)
+        check(done.returncode in (0, 1), f"{name} ended with {done.returncode}: {done.stderr}")
+        said = json.loads(report.read_text())
+        soak_figures.note("scenarios, virtual", said["runs"], said["seeds"], said["faults"],
+                          said["node_seconds"])
         check(done.returncode == 0, f"{name}: {done.stdout}{done.stderr}")
+        check(said["ok"] and said["runs"] == len(seeds) and said["node_seconds"] > 5 * len(seeds),
+              f"{name}: {said}")
         return done.stdout.strip()
 
 
@@ -122,6 +139,7 @@ def bad_input(simulate):
     refuses(simulate, ["--mode", "virtual", "--nodes", "1001"], "1 to 1000 nodes")
     refuses(simulate, ["--mode", "virtual", "--seeds", "7"], "--seeds is A..B")
     refuses(simulate, ["--trace", "-"], "--seeds and --trace are for --mode virtual")
+    refuses(simulate, ["--mode", "virtual", "--seeds", "1..2", "--trace", "-"], "show one run")
     refuses(simulate, ["--mode", "real"], "real")
     refuses(simulate, ["--input", "/nowhere/lessons.jsonl"], 'cannot read "/nowhere/lessons.jsonl"')
     refuses(simulate, ["--report", "/nowhere/report.html"], 'cannot write "/nowhere/report.html"')
@@ -206,14 +224,18 @@ def crashed(simulate):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--simulate", required=True)
-    parser.add_argument("--only", action="append")
+    parser.add_argument("--only", action="append", help="tests whose names begin so")
+    parser.add_argument("--virtual-seeds", type=int)
+    parser.add_argument("--at-once", type=int, default=AT_ONCE)
     args = parser.parse_args()
     listed = subprocess.run([args.simulate, "scenarios"], capture_output=True, text=True,
                             check=True).stdout
     names = [line.split()[0] for line in listed.splitlines()]
-    seeds = range(SEED, SEED + (20 if SOAK else 1))
-    tests = [(f"{name}/{seed}", scenario, (name, seed)) for name in names for seed in seeds]
-    tests += [(f"{name}/virtual", in_virtual_time, (name, 1000 if SOAK else 20)) for name in names]
+    tests = [(f"processes/{name}/{seed}", scenario, (name, seed)) for name in names
+             for seed in range(SEED, SEED + (20 if SOAK else 1))]
+    seeds = range(SEED, SEED + (args.virtual_seeds or (1000 if SOAK else 20)))
+    tests += [(f"virtual/{name}/{seeds[at]}", in_virtual_time, (name, seeds[at:at + BLOCK]))
+              for name in names for at in range(0, len(seeds), BLOCK)]
     tests += [(test.__name__, test, ()) for test in (bad_input, bad_lines, interrupted, crashed,
                                                      same_run, fails_and_shrinks)]
     if args.only:
@@ -231,7 +253,7 @@ def main():
         print(f"{verdict} {name} ({time.monotonic() - began:.1f} s) {said}", flush=True)
         return verdict == "OK"
 
-    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+    with concurrent.futures.ThreadPoolExecutor(args.at_once) as pool:
         good = list(pool.map(one, tests))
     if not all(good):
         return 1
