@@ -24,7 +24,7 @@ import tempfile
 
 LEDGER = pathlib.Path(__file__).resolve().parent.parent / "docs" / "soak_ledger.md"
 STRIDE = 10_000 # more rounds than any random test has in a soak
-OTHERS = "other random tests"
+PROGRAMS = "programs: "
 ROW = re.compile(r"^\| \d{4}-\d\d-\d\d \| .* \|$", re.M)
 
 
@@ -81,7 +81,8 @@ def rows_to_add(lines, commit, date):
             for what, covered in sorted(by_kind.items())]
     if programs: # all of the soak, so that its seeds are taken
         skipped = f", {verdicts['skipped']} skipped" if verdicts["skipped"] else ""
-        rows.append([date, commit, f"{len(programs)} test programs",
+        names = ", ".join(sorted(name.removeprefix("test_") for name in programs))
+        rows.append([date, commit, PROGRAMS + names,
                      f"{sum(programs.values()):,}{skipped}",
                      f"{min(reserved)}..{max(reserved)}", "-", "-", outcome])
     return rows
@@ -91,7 +92,7 @@ def totals(text):
     """The sentence above the table."""
     runs, hours = collections.Counter(), 0.0
     for _, _, what, count, _, node_hours, _, _ in rows_of(text):
-        if not what.endswith("test programs"):
+        if not what.startswith(PROGRAMS):
             runs[what] += int(count.replace(",", ""))
         hours += 0 if node_hours == "-" else float(node_hours)
     return f"In all: {counts(runs)}; {hours:,.1f} simulated node-hours."
@@ -125,7 +126,7 @@ def self_test():
     assert lines[-3:] == [
         "| 2030-01-02 | abc | a | 1 | 30000..30000 | - | none | passed |",
         "| 2030-01-02 | abc | b | 1,202 | 20000..30001 | 2.5 | kill 1,500, cut 4 | passed |",
-        "| 2030-01-02 | abc | 2 test programs | 3, 1 skipped | 20000..49999 | - | - | passed |"]
+        "| 2030-01-02 | abc | programs: b, c | 3, 1 skipped | 20000..49999 | - | - | passed |"]
     assert lines[2] == "In all: b 1,202, a 1; 2.5 simulated node-hours."
     assert next_seed(once) == 50_000, "a seed of the last soak comes again"
     failure = ['{"test": "test_d", "seed": 50000, "verdict": "failed"}']
