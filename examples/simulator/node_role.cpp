@@ -169,7 +169,7 @@ outcome node_process::handle(std::size_t which, const envelope& event, context& 
   entry.at_ns = now_ns();
   // What goes wrong is drawn from the event and the attempt: the same in each run of a seed.
   const auto dice = mix_bits(entry.id_low ^ plan_.seed ^ ctx.attempt() << 8 ^ which);
-  if (one.poison_every > 0 && is_poison(entry.payload, one.poison_every)) {
+  if (one.poison_every > 0 && is_poison(event, one.poison_every)) {
     note(record_kind::failed, entry);
     return outcome::reject("poison: every " + std::to_string(one.poison_every) + "th event is");
   }

@@ -102,9 +102,6 @@ expected<plan> planned(const typed& text) {
   const bool is_virtual = text.mode == "virtual";
   if (auto good = validate(*made, is_virtual ? 1000 : 64); !good)
     return tl::unexpected(good.error());
-  if (is_virtual && !text.input.empty())
-    return fail(errc::invalid_option, "--input is for --mode processes: events in virtual time are "
-                                      "made up");
   return made;
 }
 

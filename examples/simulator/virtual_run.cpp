@@ -1,6 +1,7 @@
 #include "virtual_run.hpp"
 #include "runtime/simulation/cluster.hpp"
 #include "virtual_report.hpp"
+#include "workload.hpp"
 #include <algorithm>
 #include <cmath>
 
@@ -20,8 +21,12 @@ simulation::subscription_order order_of(const handler_plan& one) {
   made.name = one.name;
   made.filter = ">";
   made.options = one.options();
-  made.how.crash = one.crash_loop_for > 0 ? std::max(one.throws, 0.01) : one.throws;
-  made.how.reject = one.poison_every > 0 ? 1.0 / static_cast<double>(one.poison_every) : 0;
+  made.how.crash = one.throws;
+  made.how.crash_loop_for = one.crash_loop_for;
+  if (one.poison_every > 0)
+    made.how.is_poison = [every = one.poison_every](const envelope& event) {
+      return is_poison(event, every);
+    };
   made.how.pace = std::max<duration>(seconds_of(one.takes_ms / 1000), 20us);
   return made;
 }
@@ -36,6 +41,8 @@ public:
     for (std::size_t node = 0; node < plan_.nodes; ++node)
       if (comes_late(node))
         places_.push_back(node);
+    for (std::size_t publisher = 0; publisher < plan_.publishers; ++publisher)
+      sources_.push_back({workload(plan_, publisher, 0)});
     steps_of_faults();
   }
 
@@ -51,11 +58,19 @@ public:
     const bool rests = met && !stop_.happened() &&
                        all_.run_until([&] { return whole() && all_.is_at_rest(); }, settles_within);
     watch_.look(seconds());
-    return watch_.conclude(all_.judge(rests), rests ? std::string() : all_.unrest(), seconds(),
-                           stop_.happened());
+    auto told = watch_.conclude(all_.judge(rests), rests ? std::string() : all_.unrest(), seconds(),
+                                stop_.happened());
+    for (std::size_t publisher = 0; publisher < sources_.size(); ++publisher)
+      for (const auto& line : sources_[publisher].events.skipped())
+        told.notes.push_back(name_of(publisher) + ": " + line);
+    return told;
   }
 
 private:
+  struct supply {
+    workload events;
+    bool is_dry = false;
+  };
   struct step {
     double at;
     bool begins;
@@ -114,8 +129,8 @@ private:
     const double rate = plan_.rate > 0 ? plan_.rate : rate_without_limit;
     std::uint64_t published = 0;
     std::size_t next = 0;
-    while ((published < plan_.events || next < steps_.size()) && !stop_.happened()) {
-      const double event = published < plan_.events ? static_cast<double>(published) / rate : 1e9;
+    while ((has_events(published) || next < steps_.size()) && !stop_.happened()) {
+      const double event = has_events(published) ? static_cast<double>(published) / rate : 1e9;
       const double fault = next < steps_.size() ? steps_[next].at : 1e9;
       advance(std::min(event, fault));
       if (fault <= event)
@@ -132,13 +147,25 @@ private:
         watch_.look(seconds());
     }
   }
+  bool has_events(std::uint64_t published) const {
+    return published < plan_.events && std::any_of(sources_.begin(), sources_.end(),
+                                                   [](const auto& one) { return !one.is_dry; });
+  }
   void publish(std::uint64_t number) {
+    auto& source = sources_[number % plan_.publishers];
     const auto publisher = at(number % plan_.publishers);
+    record unused;
+    source.is_dry = source.is_dry || !source.events.next(plan_.level == "best_effort", unused);
+    if (source.is_dry)
+      return;
+    const auto& options = source.events.options();
     simulation::event_order_form form;
-    form.key = "k" + std::to_string(number * 0x9e3779b97f4a7c15ULL % plan_.keys);
-    form.bytes = 256;
-    form.level =
-        plan_.level == "best_effort" ? delivery_level::best_effort : delivery_level::acknowledged;
+    form.subject = options.subject;
+    form.key = source.events.key();
+    form.level = *options.level;
+    form.meta.assign(options.meta.begin(), options.meta.end());
+    form.type = &source.events.type();
+    form.fill = [&](capnp::AnyPointer::Builder payload) { source.events.fill(payload); };
     // Who is down publishes nothing; who is held up tries again.
     for (int tries = 0; tries < 10'000 && all_.is_up(publisher) && !all_.is_paused(publisher);
          ++tries) {
@@ -240,6 +267,7 @@ private:
   simulation::cluster all_;
   virtual_watch watch_;
   std::vector<std::size_t> places_; ///< node of the plan, by place in the cluster
+  std::vector<supply> sources_;     ///< of each publisher
   std::vector<step> steps_;
   std::vector<const fault_plan*> networked_;
   time_point began_{};

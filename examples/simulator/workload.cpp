@@ -1,14 +1,17 @@
 #include "workload.hpp"
 #include "lesson.capnp.h"
 #include "schemas/hash.hpp"
+#include <algorithm>
 #include <array>
 #include <capnp/dynamic.h>
+#include <charconv>
 
 namespace edupulse::simulator {
 
 namespace {
 
-constexpr std::size_t skipped_max = 20; ///< a file of another kind has a million bad lines
+constexpr std::string_view place_name = "place"; ///< metadata: among all events, from 1 on
+constexpr std::size_t skipped_max = 20;          ///< a file of another kind has a million bad lines
 
 constexpr std::array subjects = {"Quantum Mechanics", "Irregular Verbs", "Photosynthesis",
                                  "Linear Algebra",    "The Silk Road",   "Supply and Demand",
@@ -35,8 +38,11 @@ std::uint64_t hash_of(capnp::AnyStruct::Reader payload) {
   return text_hash({reinterpret_cast<const char*>(bytes.begin()), bytes.size()});
 }
 
-bool is_poison(std::uint64_t payload_hash, std::uint64_t every) noexcept {
-  return mix_bits(payload_hash) % every == 0;
+bool is_poison(const envelope& event, std::uint64_t every) noexcept {
+  const auto place = event.meta(place_name);
+  std::uint64_t number = 0;
+  std::from_chars(place.data(), place.data() + place.size(), number);
+  return number > 0 && number % every == 0;
 }
 
 workload::workload(const plan& what, std::size_t node, std::uint64_t first)
@@ -58,24 +64,32 @@ bool workload::next(bool best_effort, record& into) {
     options_.subject = read_->subject;
     options_.key = read_->key;
     options_.meta = read_->meta;
-    std::string key = read_->key;
-    if (key.empty() && read_->type->key_of != nullptr) // as the node does it
-      key = read_->type->key_of(read_->message->getRoot<capnp::AnyPointer>().asReader());
-    into.key = text_hash(key);
+    number(line_);
+    key_ = read_->key;
+    if (key_.empty() && read_->type->key_of != nullptr) // as the node does it
+      key_ = read_->type->key_of(read_->message->getRoot<capnp::AnyPointer>().asReader());
   } else {
     const auto place = place_;
     place_ += plan_.publishers;
+    number(place + 1);
     const auto dice = mix_bits(place ^ plan_.seed << 32);
-    id_ = "lesson-" + std::to_string(dice % plan_.keys);
+    key_ = "lesson-" + std::to_string(dice % plan_.keys);
     teacher_ = "teacher-" + std::to_string(dice >> 32 & 63);
     title_ = std::string(subjects[dice % subjects.size()]) + ": " + forms[dice % forms.size()];
     body_ = title_ + ", edition " + std::to_string(place) +
             ". We go through it step by step, with examples from everyday life, and there is a "
             "quiz at the end. Bring pencil and paper.";
-    into.key = text_hash(id_);
   }
+  into.key = text_hash(key_);
   into.payload = payload_hash();
   return true;
+}
+
+/// Who rejects each so-many-th event has to know which one it is.
+void workload::number(std::uint64_t place) {
+  if (std::any_of(plan_.handlers.begin(), plan_.handlers.end(),
+                  [](const handler_plan& one) { return one.poison_every > 0; }))
+    options_.meta.emplace_back(place_name, std::to_string(place));
 }
 
 /// The next line of this publisher's that is an event.
@@ -101,30 +115,29 @@ std::uint64_t workload::payload_hash() const {
   if (read_)
     return hash_of(capnp::AnyStruct::Reader(read_->payload()));
   capnp::MallocMessageBuilder builder;
-  auto lesson = builder.initRoot<LessonPublished>();
-  lesson.setLessonId(id_);
+  fill(builder.getRoot<capnp::AnyPointer>());
+  return hash_of(builder.getRoot<capnp::AnyStruct>().asReader());
+}
+
+const event_type& workload::type() const noexcept {
+  return read_ ? *read_->type : event_traits<LessonPublished>::type();
+}
+
+void workload::fill(capnp::AnyPointer::Builder payload) const {
+  if (read_) {
+    payload.setAs<capnp::DynamicStruct>(read_->payload());
+    return;
+  }
+  auto lesson = payload.initAs<LessonPublished>();
+  lesson.setLessonId(key_);
   lesson.setTeacherId(teacher_);
   lesson.setTitle(title_);
   lesson.setBody(body_);
-  return hash_of(capnp::AnyStruct::Reader(lesson.asReader()));
 }
 
-expected<receipt> workload::publish(node& at) {
-  if (read_)
-    return at.publish(
-        *read_->type,
-        [&](capnp::AnyPointer::Builder payload) {
-          payload.setAs<capnp::DynamicStruct>(read_->payload());
-        },
-        options_);
-  return at.publish<LessonPublished>(
-      [&](LessonPublished::Builder lesson) {
-        lesson.setLessonId(id_);
-        lesson.setTeacherId(teacher_);
-        lesson.setTitle(title_);
-        lesson.setBody(body_);
-      },
-      options_);
+expected<receipt> workload::publish(node& at) const {
+  return at.publish(
+      type(), [&](capnp::AnyPointer::Builder payload) { fill(payload); }, options_);
 }
 
 } // namespace edupulse::simulator

@@ -15,8 +15,8 @@ namespace edupulse::simulator {
 
 /// Of the payload, the same wherever it is read.
 std::uint64_t hash_of(capnp::AnyStruct::Reader payload);
-/// About one event in `every`, the same for everybody who looks.
-bool is_poison(std::uint64_t payload_hash, std::uint64_t every) noexcept;
+/// Each `every`-th event of a workload whose plan has poison, the same for everybody who looks.
+bool is_poison(const envelope& event, std::uint64_t every) noexcept;
 
 /// Of one publisher, from its event `first` on. Publishers of a plan take turns.
 class workload {
@@ -25,13 +25,18 @@ public:
 
   /// Prepares the next event and fills in what is noted of it. False: there are no more.
   bool next(bool best_effort, record& into);
-  /// What `next` has prepared. Errors: of the node.
-  expected<receipt> publish(node& at);
+  /// Publishes what `next` has prepared. Errors: of the node.
+  expected<receipt> publish(node& at) const;
+  const event_type& type() const noexcept;
+  const std::string& key() const noexcept { return key_; }
+  const publish_options& options() const noexcept { return options_; }
+  void fill(capnp::AnyPointer::Builder payload) const;
   /// Lines that are no events, and why.
   const std::vector<std::string>& skipped() const noexcept { return skipped_; }
 
 private:
   bool next_line();
+  void number(std::uint64_t place);
   std::uint64_t payload_hash() const;
 
   const plan& plan_;
@@ -41,7 +46,7 @@ private:
   std::uint64_t line_ = 0;
   std::optional<json_event> read_;
   publish_options options_;
-  std::string id_, teacher_, title_, body_;
+  std::string key_, teacher_, title_, body_; ///< the key of a lesson is its id
   std::vector<std::string> skipped_;
 };
 

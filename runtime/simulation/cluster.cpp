@@ -12,6 +12,13 @@ constexpr auto look_every = std::chrono::milliseconds(10);
 /// Nodes through which the others join, beside those that were moved.
 constexpr std::size_t seeds = 3;
 
+void fill_with(std::uint64_t number, std::size_t bytes, capnp::AnyPointer::Builder payload) {
+  auto data = payload.initAsAnyStruct(0, 1).getPointerSection()[0].initAs<capnp::Data>(
+      static_cast<unsigned>(std::max(bytes, sizeof number)));
+  std::memset(data.begin(), static_cast<int>(number & 255), data.size());
+  std::memcpy(data.begin(), &number, sizeof number);
+}
+
 } // namespace
 
 cluster::cluster(settings how)
@@ -190,18 +197,19 @@ expected<void> cluster::unsubscribe(std::size_t at, const std::string& name) {
 
 expected<void> cluster::publish(std::size_t at, const event_order_form& what) {
   auto& one = slots_[at];
-  envelope_writer writer(simulated_event);
+  envelope_writer writer(what.type != nullptr ? *what.type : simulated_event);
   const auto number = events_++;
-  auto data = writer.payload().initAsAnyStruct(0, 1).getPointerSection()[0].initAs<capnp::Data>(
-      static_cast<unsigned>(std::max(what.bytes, sizeof number)));
-  std::memset(data.begin(), static_cast<int>(number & 255), data.size());
-  std::memcpy(data.begin(), &number, sizeof number);
+  if (what.fill)
+    what.fill(writer.payload());
+  else
+    fill_with(number, what.bytes, writer.payload());
   envelope_header header;
   header.id = one.ids->next(world_.time.wall_ms());
   header.publisher = one.id;
   header.occurred_at_ms = world_.time.wall_ms();
   header.subject = what.subject;
   header.key = what.key;
+  header.meta = what.meta;
   auto made = writer.finish(header);
   if (!made)
     return tl::unexpected<error>(made.error());

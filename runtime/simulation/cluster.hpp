@@ -23,7 +23,10 @@ namespace edupulse::simulation {
 struct event_order_form {
   std::string subject{}; ///< the topic is "event", or "event." and this
   std::string key{};
-  std::size_t bytes = 16; ///< of payload
+  std::size_t bytes = 16;           ///< of payload
+  const event_type* type = nullptr; ///< with `fill`: an event of that type, whose topic begins so
+  std::function<void(capnp::AnyPointer::Builder payload)> fill{};
+  std::vector<std::pair<std::string_view, std::string_view>> meta{};
   delivery_level level = delivery_level::acknowledged;
   duration expires_in{}; ///< zero: never
 };

@@ -14,8 +14,10 @@
 
 namespace edupulse::simulation {
 
-/// What a handler does with an event, by the dice.
+/// What a handler does with an event: as it must, and else by the dice.
 struct temper {
+  std::function<bool(const envelope&)> is_poison{}; ///< it rejects these, at every try
+  std::uint64_t crash_loop_for = 0;                 ///< calls of each start of the node that throw
   double retry = 0;
   double crash = 0;
   double reject = 0;
@@ -94,6 +96,7 @@ private:
     std::uint32_t number = 0; ///< in the record
     temper how{};
     std::shared_ptr<runner_surroundings> around;
+    std::uint64_t calls = 0;
   };
   class scripted;
   std::unique_ptr<handler> make_scripted(std::uint32_t which);

@@ -5,28 +5,33 @@
 
 namespace edupulse::simulation {
 
-/// Answers by the dice; tells the record.
+/// Answers as its script says, and by the dice; tells the record.
 class node::scripted final : public handler {
 public:
   scripted(node& on, std::uint32_t which) : on_(on), which_(which) {}
 
   outcome handle(const envelope& event, context& ctx) override {
-    const auto& script = on_.scripts_.at(which_);
+    auto& script = on_.scripts_.at(which_);
     auto dice = on_.kind_ ? 1.0 : on_.chance_.unit();
     const auto meets = [&](double chance) { return (dice -= chance) < 0; };
     const auto tell = [&](bool succeeded) {
       on_.around_.seen.handled(event, on_.number_, script.number, ctx.attempt(), succeeded,
                                on_.time());
     };
-    if (meets(script.how.defer))
+    const bool is_early = !on_.kind_ && ++script.calls <= script.how.crash_loop_for;
+    if (!on_.kind_ && script.how.is_poison && script.how.is_poison(event)) {
+      tell(false);
+      return outcome::reject("poison");
+    }
+    if (!is_early && meets(script.how.defer))
       return defer(ctx, script);
-    const bool crashes = meets(script.how.crash);
+    const bool crashes = is_early || meets(script.how.crash);
     const bool retries = meets(script.how.retry);
     const bool rejects = meets(script.how.reject);
     const bool is_down = meets(script.how.unavailable);
-    tell(dice >= 0);
+    tell(dice >= 0 && !is_early);
     if (crashes)
-      throw std::runtime_error("a crash by the dice");
+      throw std::runtime_error(is_early ? "not ready yet" : "a crash by the dice");
     if (retries)
       return outcome::retry("not now");
     if (rejects)

@@ -182,3 +182,29 @@ TEST_CASE(
   CHECK(found.handled > 2000);
   CHECK(found.repeats == 0);
 }
+
+TEST_CASE("a handler whose script says so throws at exactly its first calls of each start, and "
+          "rejects exactly the events that are poison") {
+  sim::cluster all({.seed = 8, .nodes = 2});
+  sim::subscription_order order{"reader", "event.>"};
+  order.how.crash_loop_for = 3;
+  order.how.is_poison = [](const envelope& event) { return event.key() == "bad"; };
+  REQUIRE(all.subscribe(1, order));
+  const auto publish = [&](int count, const char* key) {
+    REQUIRE(all.run_until([&] { return all.is_whole() && all.is_informed(); }, 20s));
+    for (int i = 0; i < count; ++i)
+      REQUIRE(all.publish(0, {.subject = "s", .key = key}));
+    REQUIRE(all.run_until([&] { return all.is_at_rest(); }, 60s));
+  };
+  publish(10, "good");
+  CHECK(all.judge(true).failures == 3);
+  publish(5, "bad");
+  CHECK(all.judge(true).failures == 8); // each is tried once
+  CHECK(all.judge(true).dead == 5);
+  all.restart(1, false);
+  publish(10, "good");
+  const auto found = all.judge(true);
+  CHECK(found.text() == "");
+  CHECK(found.failures == 11);
+  CHECK(found.handled == 20);
+}

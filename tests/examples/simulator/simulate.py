@@ -147,18 +147,34 @@ def bad_input(simulate):
 
 
 def bad_lines(simulate):
-    """Lines that are no events are skipped, and told with their numbers."""
+    """Lines that are no events are skipped, and told with their numbers, in both modes."""
     with tempfile.TemporaryDirectory() as place:
         lines = pathlib.Path(place) / "lessons.jsonl"
         good = '{"name":"lesson.published","lessonId":"l%d","title":"t","body":"b"}\n'
         lines.write_text("".join(good % i for i in range(50)) + "{ no json\n" +
                          "".join(good % i for i in range(50)))
-        done = run(simulate, "--nodes", "2", "--publishers", "1", "--handlers", "indexer",
-                   "--events", "1000", "--rate", "0", "--input", str(lines), place=place)
-        check(done.returncode == 0, done.stdout + done.stderr)
-        check("line 51: " in done.stdout, f"line 51 is not told: {done.stdout}")
-        check("100 events accepted, 200 handled" in done.stdout, done.stdout)
+        for mode in ("processes", "virtual"):
+            done = run(simulate, "--mode", mode, "--nodes", "3", "--publishers", "2", "--handlers",
+                       "indexer", "--events", "1000", "--rate", "0", "--input", str(lines),
+                       place=place)
+            check(done.returncode == 0, done.stdout + done.stderr)
+            check("note: n1: line 51: " in done.stdout, f"{mode}: it is not told: {done.stdout}")
+            check("100 events accepted, 300 handled" in done.stdout, done.stdout)
+            check("lesson.published" in done.stdout, done.stdout)
     return "line 51 is told"
+
+
+def poison_is_exact(simulate):
+    """Each so-many-th event is poison, for every node, in both modes."""
+    with tempfile.TemporaryDirectory() as place:
+        report = pathlib.Path(place) / "report.json"
+        for mode in ("processes", "virtual"):
+            done = run(simulate, "poison-event", "--mode", mode, "--events", "1999", "--rate",
+                       "2000", "--publishers", "2", "--json", str(report), place=place)
+            check(done.returncode == 0, done.stdout + done.stderr)
+            dead = [row["dead"] for row in json.loads(report.read_text())["ledger"]]
+            check(dead == [3, 3, 3], f"{mode}: dead are {dead} of 1,999")
+    return "3 of 1,999"
 
 
 def processes_of(group):
@@ -236,8 +252,9 @@ def main():
     seeds = range(SEED, SEED + (args.virtual_seeds or (1000 if SOAK else 20)))
     tests += [(f"virtual/{name}/{seeds[at]}", in_virtual_time, (name, seeds[at:at + BLOCK]))
               for name in names for at in range(0, len(seeds), BLOCK)]
-    tests += [(test.__name__, test, ()) for test in (bad_input, bad_lines, interrupted, crashed,
-                                                     same_run, fails_and_shrinks)]
+    tests += [(test.__name__, test, ()) for test in (bad_input, bad_lines, poison_is_exact,
+                                                     interrupted, crashed, same_run,
+                                                     fails_and_shrinks)]
     if args.only:
         tests = [test for test in tests if any(test[0].startswith(one) for one in args.only)]
 
