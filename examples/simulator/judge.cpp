@@ -15,6 +15,7 @@ constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t announced_within = 3 * second_ns;
 constexpr std::size_t violations_shown = 50;
 constexpr std::size_t story_lines = 60;
+constexpr std::size_t pairs_noted = 3;
 
 class judgement {
 public:
@@ -35,6 +36,7 @@ public:
     for (const auto& one : units_of(seen_.what))
       judge_unit(one);
     judge_books();
+    note();
     conclude();
   }
 
@@ -68,6 +70,7 @@ private:
   static bool within(const times& windows, std::int64_t at);
   void judge_gaps(const unit& which, const std::vector<handling>& all);
   void judge_books();
+  void note();
   std::vector<std::string> story(const event& what) const;
   void conclude();
 
@@ -75,7 +78,8 @@ private:
   run_report& into_;
   event_index events_;
   std::map<std::string, std::uint64_t> counts_;
-  bool nobody_went_ = true; ///< no node was killed, missed, or left
+  std::set<std::string> with_holes_; ///< "indexer@n2 of n1": n1 was killed, and holes are allowed
+  bool nobody_went_ = true;          ///< no node was killed, missed, or left
 };
 
 void judgement::phantoms() {
@@ -192,11 +196,7 @@ void judgement::judge_start(const unit& which, const node_start& from,
                  std::to_string(book.ended_otherwise()),
              example, missing - book.ended_otherwise());
   if (accepted > book.published && accepted <= book.published + excused)
-    into_.notes.push_back(which.name + " was not owed " +
-                          std::to_string(accepted - book.published) + " events of " +
-                          name_of(from.node) +
-                          ": it was believed dead, or away, when they were "
-                          "published");
+    into_.not_owed.push_back({which.name, name_of(from.node), accepted - book.published});
   if (accepted > book.published + excused)
     complain("lost",
              std::to_string(accepted - book.published - excused) + " events of " +
@@ -208,8 +208,7 @@ void judgement::judge_start(const unit& which, const node_start& from,
 void judgement::judge_killed(const unit& which, const node_start& from,
                              const std::vector<bool>& handled, const times& windows) {
   if (!seen_.what.allows.empty() || which.is_group) {
-    into_.notes.push_back("of what " + name_of(from.node) + " published before it was killed, " +
-                          which.name + " was checked for order and repeats, and not for holes");
+    with_holes_.insert(which.name + " of " + name_of(from.node));
     return;
   }
   if (which.nodes.front() == from.node)
@@ -304,6 +303,37 @@ void judgement::judge_books() {
 }
 
 // -- telling --------------------------------------------------------------------------------
+
+/// With many nodes there are thousands of pairs: what they come to, and the first of them.
+std::string first_of(const std::vector<std::string>& all) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(all.size(), pairs_noted); ++i)
+    text += (i == 0 ? "" : ", ") + all[i];
+  return all.size() <= pairs_noted
+             ? text
+             : text + " and " + std::to_string(all.size() - pairs_noted) + " more";
+}
+
+void judgement::note() {
+  auto& pairs = into_.not_owed;
+  std::stable_sort(pairs.begin(), pairs.end(),
+                   [](const auto& a, const auto& b) { return a.count > b.count; });
+  std::uint64_t sum = 0;
+  std::vector<std::string> texts;
+  for (const auto& one : pairs) {
+    sum += one.count;
+    texts.push_back(std::to_string(one.count) + " of " + one.publisher + " to " + one.subscription);
+  }
+  if (!pairs.empty())
+    into_.notes.push_back(std::to_string(sum) +
+                          " events were not owed to who was believed dead, or away, when they were "
+                          "published: " +
+                          first_of(texts));
+  if (!with_holes_.empty())
+    into_.notes.push_back("of what was published by who was killed then, order and repeats were "
+                          "checked, and not holes: " +
+                          first_of({with_holes_.begin(), with_holes_.end()}));
+}
 
 std::vector<std::string> judgement::story(const event& what) const {
   std::vector<std::pair<std::int64_t, std::string>> lines;

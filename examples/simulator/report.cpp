@@ -72,6 +72,11 @@ json object_of(const run_report::dead_group& what) {
   return {{"subscription", what.subscription}, {"cause", what.cause}, {"count", what.count}};
 }
 
+json object_of(const run_report::not_owed_line& what) {
+  return {
+      {"subscription", what.subscription}, {"publisher", what.publisher}, {"count", what.count}};
+}
+
 json latency_of(const std::vector<run_report::sample>& samples,
                 double run_report::percentiles::*which) {
   return array_of(samples, [which](const run_report::sample& each) {
@@ -167,6 +172,7 @@ std::string to_json(const run_report& what) {
                        {"membership", array_of(what.membership, object)},
                        {"ledger", array_of(what.ledger, object)},
                        {"dead_letters", array_of(what.dead_letters, object)},
+                       {"not_owed", array_of(what.not_owed, object)},
                        {"notes", what.notes}};
   return result.dump(-1, ' ', false, json::error_handler_t::replace);
 }

@@ -85,6 +85,13 @@ struct run_report {
     std::uint64_t count = 0;
   };
 
+  /// Believed dead, or away, when `publisher` published these: they were not owed to it.
+  struct not_owed_line {
+    std::string subscription;
+    std::string publisher;
+    std::uint64_t count = 0;
+  };
+
   std::string scenario;
   std::string about; ///< a sentence
   run_mode mode = run_mode::processes;
@@ -99,6 +106,7 @@ struct run_report {
   std::vector<sighting> membership; ///< in order of time
   std::vector<ledger_row> ledger;
   std::vector<dead_group> dead_letters;
+  std::vector<not_owed_line> not_owed; ///< the most first
   std::vector<std::string> notes;
 };
 

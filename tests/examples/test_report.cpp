@@ -35,6 +35,7 @@ run_report small_run() {
                      {0.75, "n1", "n2", run_report::member_state::suspect}};
   what.ledger = {{"lesson.published", "indexer@n2", 10, 7, 1, 0, {{"shed_stalled", 1}}, 1}};
   what.dead_letters = {{"indexer@n2", "no", 1}};
+  what.not_owed = {{"indexer@n2", "n1", 3}};
   what.notes = {"a note"};
   return what;
 }
@@ -58,7 +59,7 @@ TEST_CASE("report: the JSON has every part under its name, in the order of the p
   CHECK(names == std::vector<std::string>{"version", "scenario", "about", "mode", "seed", "level",
                                           "again", "nodes", "seconds", "verdict", "faults",
                                           "series", "membership", "ledger", "dead_letters",
-                                          "notes"});
+                                          "not_owed", "notes"});
   CHECK(what["version"] == 1);
   CHECK(what["mode"] == "virtual");
   CHECK(what["seed"] == std::numeric_limits<std::uint64_t>::max());
@@ -74,6 +75,8 @@ TEST_CASE("report: the JSON has every part under its name, in the order of the p
       "dropped":{"shed_stalled":1},"pending":1})"));
   CHECK(json(what["dead_letters"]) ==
         json::parse(R"([{"subscription":"indexer@n2","cause":"no","count":1}])"));
+  CHECK(json(what["not_owed"]) ==
+        json::parse(R"([{"subscription":"indexer@n2","publisher":"n1","count":3}])"));
 }
 
 TEST_CASE("report: series have one length, and null where nothing was handled or is known") {

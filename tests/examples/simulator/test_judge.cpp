@@ -13,13 +13,13 @@ namespace {
 constexpr std::int64_t second = 1'000'000'000;
 constexpr std::int64_t began = 100 * second;
 
-/// Two nodes: n1 publishes, and both have an indexer. Times are seconds.
+/// Two nodes, or more: n1 publishes, and all have an indexer. Times are seconds.
 class made_up_run {
 public:
-  made_up_run() {
-    what_.nodes = 2;
+  explicit made_up_run(std::size_t nodes = 2) {
+    what_.nodes = nodes;
     what_.handlers = {{}};
-    for (std::uint32_t start = 0; start < 2; ++start)
+    for (std::size_t start = 0; start < nodes; ++start)
       add_start(start);
   }
   std::uint32_t add_start(std::size_t node) {
@@ -29,7 +29,7 @@ public:
     node_start begun;
     begun.number = number;
     begun.node = node;
-    begun.begin_ns = number < 2 ? began - second : began + 5 * second;
+    begun.begin_ns = number < what_.nodes ? began - second : began + 5 * second;
     begun.journal = journal_reader(place_.path() / std::to_string(number), 1000);
     begun.said = books{{}, {}, true};
     starts_.push_back(std::move(begun));
@@ -258,7 +258,37 @@ TEST_CASE("simulator judge: a node that was believed dead is not owed what was p
   saw(15, run_report::member_state::dead);
   saw(35, run_report::member_state::alive);
   CHECK(run.broken() == "");
-  CHECK_FALSE(run.judged().notes.empty()); // it is said
+  const auto told = run.judged();
+  CHECK(told.notes ==
+        std::vector<std::string>{"2 events were not owed to who was believed dead, or "
+                                 "away, when they were published: 2 of n1 to "
+                                 "indexer@n2"});
+  REQUIRE(told.not_owed.size() == 1);
+  CHECK(told.not_owed[0].count == 2);
+}
+
+TEST_CASE(
+    "simulator judge: with many nodes, notes of pairs are one line with the first of them, and "
+    "the report has all") {
+  made_up_run run(8);
+  for (std::uint64_t number = 1; number <= 8; ++number)
+    run.publish(number, 1, static_cast<double>(number));
+  for (std::uint32_t node = 0; node < 8; ++node) { // each is missed one event later
+    for (std::uint64_t number = 1; number <= 8; ++number)
+      if (node == 0 || number < 8 - node)
+        run.handle(node, number, 1, 20 + static_cast<double>(number));
+    run.owe("indexer@" + name_of(node), node == 0 ? 8 : 7 - node, node == 0 ? 8 : 7 - node);
+    if (node > 0)
+      run.sightings_.push_back({began + static_cast<std::int64_t>((7.95 - node) * 1e9), 0, node,
+                                run_report::member_state::dead});
+  }
+  const auto told = run.judged();
+  CHECK(told.notes ==
+        std::vector<std::string>{"35 events were not owed to who was believed dead, or "
+                                 "away, when they were published: 8 of n1 to "
+                                 "indexer@n8, 7 of n1 to indexer@n7, 6 of n1 to "
+                                 "indexer@n6 and 4 more"});
+  CHECK(told.not_owed.size() == 7);
 }
 
 TEST_CASE("simulator judge: of what a killed publisher published an end may be missing, and no "
