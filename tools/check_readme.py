@@ -7,6 +7,8 @@ A comment in the line above a block says what is done with it:
                                letter; FILE itself is built and tested with the rest
   <!-- compile: NAME -->       a ```cpp block is compiled and linked as examples/quickstart.cpp is
   <!-- run: NAME -->           and the program ends with 0 within a minute
+  <!-- test: FILE -->          the lines of a ```sh block are run, as they stand there, by FILE, a test
+                               that says `run_page` (tests/examples/page.sh)
   <!-- not run: REASON -->     nothing, and the reader is told why
 
 Each ```cpp, ```capnp and ```cmake block carries one of these. Each command of a ```sh block is run
@@ -21,7 +23,7 @@ import tempfile
 
 from sources import ROOT, line_at, text_of, tracked
 
-BLOCK = re.compile(r"(?:<!-- (same as|compile|run|not run): ([^\n]*?) -->\s*\n\s*)?"
+BLOCK = re.compile(r"(?:<!-- (same as|compile|run|test|not run): ([^\n]*?) -->\s*\n\s*)?"
                    r"^```(cpp|capnp|cmake|sh)\n(.*?)^```", re.S | re.M)
 SKIPPED = ("./dev test", "./dev check", "./dev soak", "./dev bench", ".ci/run")
 FUZZY = re.compile(r"^\s*(\.\.\.|…)\s*$", re.M)
@@ -57,6 +59,11 @@ def complaint(mark, value, language, body, tools):
             return f"{value} does not exist"
         same = part_of(body, (ROOT / value).read_text(encoding="utf-8"))
         return "" if same else f"the block differs from {value}: copy it again"
+    if mark == "test":
+        test = ROOT / value
+        listed = test.is_file() and test.name in (test.parent / "CMakeLists.txt").read_text()
+        good = language == "sh" and listed and "run_page" in test.read_text()
+        return "" if good else f"{value} is no test that runs a page (tests/examples/page.sh)"
     if language == "sh":
         for line in commands(body):
             said = tools.command(line)
@@ -75,7 +82,7 @@ def complaints(text, tools):
         said = complaint(mark, (value or "").strip(), language, body, tools)
         if said:
             yield f"{line_at(text, match.start(3))}: {said}"
-    marks = len(re.findall(r"^<!-- (?:same as|compile|run|not run): ", text, re.M))
+    marks = len(re.findall(r"^<!-- (?:same as|compile|run|test|not run): ", text, re.M))
     used = sum(1 for match in BLOCK.finditer(text) if match.group(1))
     if marks != used:
         yield "1: a comment such as <!-- same as: FILE --> is not directly above a block"
@@ -142,6 +149,10 @@ def self_test():
     pieces = "<!-- same as: dev -->\n```cpp\n{}\n...\n{}\n```\n"
     assert not found(pieces.format("#!/usr/bin/env bash", "set -euo pipefail"))
     assert found(pieces.format("set -euo pipefail", "#!/usr/bin/env bash")), "wrong order"
+    assert not found("<!-- test: tests/examples/tls_page.sh -->\n```sh\nfalse\n```\n")
+    assert found("<!-- test: tests/examples/tls_page.sh -->\n```cpp\nint x;\n```\n")
+    assert found("<!-- test: tests/examples/no_page.sh -->\n```sh\nfalse\n```\n")
+    assert found("<!-- test: tests/examples/report_page.py -->\n```sh\nfalse\n```\n")
     assert found("<!-- compile: x -->\n```cpp\nbad\n```\n")
     assert not found("<!-- compile: x -->\n```cpp\ncrash\n```\n")
     assert found("<!-- run: x -->\n```cpp\ncrash\n```\n")
