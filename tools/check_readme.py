@@ -7,8 +7,8 @@ A comment in the line above a block says what is done with it:
                                letter; FILE itself is built and tested with the rest
   <!-- compile: NAME -->       a ```cpp block is compiled and linked as examples/quickstart.cpp is
   <!-- run: NAME -->           and the program ends with 0 within a minute
-  <!-- test: FILE -->          the lines of a ```sh block are run, as they stand there, by FILE, a test
-                               that says `run_page` (tests/examples/page.sh)
+  <!-- test: FILE -->          the lines of a ```sh block are run, as they stand there, by FILE, a
+                               test that says `run_page` (tests/examples/page.sh)
   <!-- not run: REASON -->     nothing, and the reader is told why
 
 Each ```cpp, ```capnp and ```cmake block carries one of these. Each command of a ```sh block is run

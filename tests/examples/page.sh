@@ -3,6 +3,7 @@
 
 place=$(mktemp -d)
 cleanup() {
+  [ $? -eq 0 ] || cat "$place/said" "$place/errors" || true
   jobs -p | xargs -r kill -9 2>/dev/null || true
   rm -rf "$place"
 }
@@ -39,15 +40,11 @@ run_page() { # PAGE BUILD
     number=$((number + 1))
   done
   [ -n "$script" ] || { echo "$1 has no commands for $0"; exit 1; }
-  eval "$script" >"$place/said" 2>"$place/errors" || {
-    cat "$place/said" "$place/errors"
-    exit 1
-  }
+  eval "$script" >"$place/said" 2>"$place/errors" # not in an `if` or `||`: -e would be off in it
 }
 
 expect() { # TEXT
   grep -qF -- "$1" "$place/said" && return
-  cat "$place/said" "$place/errors"
   echo "the page's commands did not say: $1"
   exit 1
 }

@@ -14,7 +14,7 @@ expect 'slow@n2'
 expect 'lesson.withdrawn'
 expect 'split-brain-and-heal: 10 runs passed, seeds 1 to 10'
 passed=$(grep -c '^PASSED in' "$place/said")
-[ "$passed" -eq 5 ] || { cat "$place/said"; echo "$passed runs of 5 have passed"; exit 1; }
+[ "$passed" -eq 5 ] || { echo "$passed runs of 5 have passed"; exit 1; }
 grep -q 'partition' "$place/run.html"
 grep -q '"runs":10,"seeds":\[1,10\]' "$place/covered.json"
 [ "$(wc -l <"$place/trace")" -gt 10000 ]
