@@ -25,6 +25,24 @@ TEST_CASE("codec: 64 entries of metadata are accepted, 65 are not") {
   }
 }
 
+TEST_CASE("codec: 16 KiB of metadata, names and values, are accepted, and not a byte more") {
+  for (const unsigned bytes : {16'384U, 16'385U}) {
+    capnp::MallocMessageBuilder builder(4096); // all of it in one segment
+    auto header = builder.initRoot<schema::Envelope>();
+    header.setIdLow(1);
+    header.setSchemaId(77);
+    header.setName("lesson.published");
+    auto entries = header.initMetadata(2);
+    for (auto entry : entries)
+      entry.setName("name");
+    entries[0].initValue(10'000);
+    entries[1].initValue(bytes - 10'000 - 8);
+    const auto segment = builder.getSegmentsForOutput()[0];
+    const auto what = decode(std::as_bytes(std::span(segment.begin(), segment.size())));
+    CHECK(what.has_value() == (bytes == 16'384));
+  }
+}
+
 TEST_CASE("codec: an envelope from before there was metadata is accepted") {
   capnp::MallocMessageBuilder builder;
   auto older = builder.initRoot<other_writers::Older>();
