@@ -245,6 +245,30 @@ TEST_CASE("link: a gap that was told in a frame which a cut took is told again, 
   }
 }
 
+TEST_CASE(
+    "G2: an event takes what is left of its time along to a peer, also one that had to wait") {
+  std::vector<time_point> ends;
+  lossy_wire wire({.on_deliver = [&](const link_effects::deliver& what) {
+    for (auto i = what.events.begin; i < what.events.end; ++i)
+      ends.push_back(what.events.events->entries[i].event->expires_at());
+  }});
+  const auto to = wire.add(1, {}, 1);
+  const auto end = wire.now() + 10s;
+  wire.at(1).stopped = true;
+  wire.publish({make_event({.expires_at = end}), make_event({.expires_at = end})}, {to});
+  wire.connect();
+  for (int i = 0; i < 3000; ++i)
+    wire.step();
+  CHECK(ends.size() == 1);
+  wire.at(1).stopped = false;
+  REQUIRE(wire.steps_until([&] { return wire.quiet(); }, 100));
+  REQUIRE(ends.size() == 2);
+  for (const auto one : ends) { // rounded up to a millisecond, and later by the way it took
+    CHECK(one >= end);
+    CHECK(one <= end + 5ms);
+  }
+}
+
 TEST_CASE("link: a peer that takes nothing for ten seconds is cut, one that has nothing to take "
           "is not") {
   link::effects io;
