@@ -129,6 +129,24 @@ TEST_CASE("G13: latest_per_key keeps the newest event of each key, and counts wh
   check_books(bus);
 }
 
+TEST_CASE(
+    "G13: however full it is, with latest_per_key the newest event of a key is never dropped") {
+  for (int published = 16; published < 48; ++published) {
+    testing::bus bus;
+    journal seen;
+    REQUIRE(bus.subscribe<LessonPublished>("full", note_in(seen),
+                                           small(overload_policy::latest_per_key)));
+    REQUIRE(bus.pause("full"));
+    for (int i = 0; i < published; ++i)
+      REQUIRE(publish_lesson(bus, "k" + std::to_string(i % 5), std::to_string(i)));
+    REQUIRE(bus.resume("full"));
+    bus.run();
+    INFO(published << " events");
+    for (int i = published - 5; i < published; ++i)
+      CHECK(seen.of("k" + std::to_string(i % 5)).back() == std::to_string(i));
+  }
+}
+
 TEST_CASE("G13: with latest_per_key and keys that never come again the oldest make room") {
   testing::bus bus;
   journal seen;
