@@ -139,6 +139,29 @@ TEST_CASE("G7: `retry after` is no sooner than it says") {
   CHECK(tries == 2);
 }
 
+TEST_CASE("G7: events that fail together are tried again one by one, all within the back-off") {
+  testing::bus bus;
+  constexpr int events = 256;
+  subscription_options options;
+  options.retry.first = 1s;
+  int tries = 0;
+  auto fails_once = [&](auto) { return ++tries <= events ? outcome::retry("no") : outcome::ok(); };
+  REQUIRE(bus.subscribe<LessonPublished>("reader", fails_once, options));
+  bus.hold(true);
+  for (int i = 0; i < events; ++i)
+    REQUIRE(publish_lesson(bus, ""));
+  bus.hold(false);
+  REQUIRE(tries == events);
+  // Even in a second: a quarter of them in each quarter, 64 give or take four deviations.
+  for (int quarter = 1; quarter <= 4; ++quarter) {
+    const int before = tries;
+    bus.advance(250ms);
+    CHECK(tries - before > 36);
+    CHECK(tries - before < 92);
+  }
+  CHECK(bus.handled("reader") == events);
+}
+
 TEST_CASE("G8: reject is a dead letter at once") {
   testing::bus bus;
   REQUIRE(
