@@ -198,6 +198,21 @@ TEST_CASE("G9: unavailable pauses the subscription and charges no event with it"
   check_books(bus);
 }
 
+TEST_CASE("G9: an outage takes nothing of the time of an event that was being tried again") {
+  testing::bus bus;
+  REQUIRE(bus.subscribe<LessonPublished>("reader", [](auto) {}));
+  bus.answer_next("reader", 1, outcome::retry("not yet"));
+  bus.answer_next("reader", 30, outcome::unavailable("down")); // longer than an event is tried
+  bus.answer_next("reader", 1, outcome::retry("not yet"));
+  REQUIRE(publish_lesson(bus, "a"));
+  bus.advance(60s);
+  REQUIRE(bus.subscriptions().front().state == "unavailable");
+  bus.advance(5min);
+  CHECK(bus.dead_letters().empty());
+  CHECK(bus.handled("reader") == 1);
+  CHECK(bus.ledger().total().retries == 2);
+}
+
 TEST_CASE("G10: a deferred event is concluded by its token, from anywhere") {
   testing::bus bus;
   std::vector<deferral> open;
