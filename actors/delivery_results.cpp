@@ -70,12 +70,18 @@ void delivery::settle_batch(const batch& work, batch::results&& found, std::stri
   const auto size = work.size();
   const auto [done, running] = found.progress;
   note_progress_if(done > 0, now, out);
+  const auto keep_gap = [&](std::uint32_t i) { // it is told with an event that is tried
+    if (work.gap(i) > 0)
+      gaps_[work.seq(i)] += work.gap(i);
+  };
   std::uint32_t next = 0;
   bool running_noted = false;
   for (auto& note : found.notes) {
     conclude_range(work, next, std::min(note.index, done), now, out);
     running_noted = running_noted || (running && note.index == done);
     next = note.index + 1;
+    if (note.what != exception_note::kind::answered)
+      keep_gap(note.index);
     on_note(work, std::move(note), now, out);
   }
   conclude_range(work, next, done, now, out);
@@ -86,8 +92,7 @@ void delivery::settle_batch(const batch& work, batch::results&& found, std::stri
     ++untried;
   }
   for (auto i = untried; i < size; ++i) {
-    if (work.gap(i) > 0)
-      gaps_[work.seq(i)] += work.gap(i);
+    keep_gap(i);
     put_back(work.event(i), work.seq(i));
   }
   for (std::uint32_t i = 0; i < size && !early_.empty(); ++i)

@@ -1,0 +1,97 @@
+// One subscription's core by itself, between handlers that the test plays: for what depends on
+// whose batch comes back first. What it makes of handlers' answers is shown on the testing bus.
+
+#include "actors/delivery.hpp"
+#include "schemas/hash.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/events.hpp"
+#include <algorithm>
+
+using namespace edupulse;
+using namespace edupulse::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct rig {
+  explicit rig(const subscription_options& options = {})
+      : core({0, "reader", "here", options, 1, 0}, book, now) {
+    book.name_subscription(0, "reader");
+    for (std::uint32_t lane = 0; lane < core.lanes(); ++lane)
+      core.lane_up(lane, 1);
+  }
+  /// A key of events that the handler of `lane`, one of two, is given.
+  static std::string key_of(std::uint32_t lane) {
+    std::string key = "k";
+    while (make_event({.key = key})->key_hash() >> 63 != lane)
+      key += "k";
+    return key;
+  }
+  void publish(std::size_t n, const std::string& key) {
+    auto events = std::make_shared<chunk>();
+    for (std::size_t i = 0; i < n; ++i)
+      events->entries.push_back(make_entry(make_event({.key = key})));
+    core.offer(events, 0, static_cast<std::uint32_t>(n), now, asked);
+    dispatch();
+  }
+  void dispatch() {
+    core.dispatch(now, asked);
+    for (auto& what : std::exchange(asked, {}))
+      if (auto* given = std::get_if<effects::dispatch>(&what))
+        sent[given->work->lane].push_back(std::move(given->work));
+    core.check();
+  }
+  /// The handler is through with `work`, and has noted what did not simply succeed.
+  void report(const batch_ptr& work) {
+    work->halt(work->size());
+    core.on_report(work, now, asked);
+    dispatch();
+  }
+  void give_back(const batch_ptr& work, std::uint32_t from = 0) {
+    for (auto i = from; i < work->size(); ++i)
+      work->note({i, exception_note::kind::returned});
+    report(work);
+  }
+  void advance(duration by) {
+    now += by;
+    core.on_wake(now, asked);
+    dispatch();
+  }
+
+  ledger book;
+  time_point now{1h};
+  delivery core;
+  effect_list asked;
+  std::map<std::uint32_t, std::vector<batch_ptr>> sent; ///< by lane
+};
+
+} // namespace
+
+TEST_CASE(
+    "G12: a gap before an event that comes back untried is told when it is handed out again") {
+  const bool killed = GENERATE(true, false);
+  rig at({.backlog_events = 64, .overload = overload_policy::drop_oldest});
+  auto& sent = at.sent[0];
+  at.publish(1, "");
+  at.publish(70, ""); // seven too many: what is left begins with a gap
+  REQUIRE(sent.size() == 2);
+  REQUIRE(sent[1]->gap(0) == 7);
+  const auto first = sent[1]->seq(0);
+  if (killed) {
+    sent[0]->begin(0);
+    at.core.lane_down(0, "killed", at.now, at.asked);
+    at.core.lane_up(0, 2);
+    at.dispatch();
+  } else {
+    sent[0]->note({0, exception_note::kind::answered, outcome::unavailable("down")});
+    at.report(sent[0]);
+    at.give_back(sent[1]);
+  }
+  at.advance(10s);
+  at.report(sent[2]); // the probe
+  std::uint64_t told = 0;
+  for (std::size_t next = 2; next < sent.size(); ++next)
+    for (std::uint32_t i = 0; i < sent[next]->size(); ++i)
+      told += sent[next]->seq(i) == first ? sent[next]->gap(i) : 0;
+  CHECK(told == 7);
+}
