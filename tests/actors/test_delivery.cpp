@@ -68,6 +68,38 @@ struct rig {
 } // namespace
 
 TEST_CASE(
+    "G3, G9: what an unavailable handler gives back late is not overtaken when another one of "
+    "its subscription is available") {
+  rig at({.concurrency = 2});
+  auto& first = at.sent[0];
+  auto& second = at.sent[1];
+  at.publish(1, rig::key_of(1));
+  at.publish(100, rig::key_of(0));
+  REQUIRE(first.size() == 3); // the rest waits
+  for (const auto& work : {first[0], second.at(0)}) {
+    work->note({0, exception_note::kind::answered, outcome::unavailable("down")});
+    at.give_back(work, 1);
+  }
+  at.advance(10s);
+  REQUIRE(second.size() == 2); // the probe: the other handler has not given back everything
+  at.report(second[1]);
+  CHECK_FALSE(at.core.breaker_is_open());
+  CHECK(first.size() == 3);
+  at.give_back(first[1]);
+  at.give_back(first[2]);
+  std::vector<std::uint64_t> order;
+  for (std::size_t next = 3; next < first.size(); ++next) {
+    const auto work = first[next];
+    for (std::uint32_t i = 0; i < work->size(); ++i)
+      order.push_back(work->seq(i));
+    at.report(work);
+  }
+  CHECK(order.size() == 100);
+  CHECK(std::is_sorted(order.begin(), order.end()));
+  CHECK(at.core.idle());
+}
+
+TEST_CASE(
     "G12: a gap before an event that comes back untried is told when it is handed out again") {
   const bool killed = GENERATE(true, false);
   rig at({.backlog_events = 64, .overload = overload_policy::drop_oldest});
