@@ -99,6 +99,17 @@ TEST_CASE(
   CHECK(at.core.idle());
 }
 
+TEST_CASE("G10: a deferral that is completed before its batch has ended counts") {
+  rig at;
+  at.publish(2, "");
+  const auto work = at.sent[0].at(0);
+  work->note({0, exception_note::kind::answered, outcome::deferred()});
+  at.core.on_completion(work->seq(0), work->attempt(0), outcome::ok(), at.now, at.asked);
+  at.report(work);
+  CHECK(at.core.idle());
+  CHECK(at.book.row_of("lesson.published", text_hash("lesson.published"), 0).handled == 2);
+}
+
 TEST_CASE(
     "G12: a gap before an event that comes back untried is told when it is handed out again") {
   const bool killed = GENERATE(true, false);
