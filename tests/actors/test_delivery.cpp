@@ -110,6 +110,21 @@ TEST_CASE("G10: a deferral that is completed before its batch has ended counts")
   CHECK(at.book.row_of("lesson.published", text_hash("lesson.published"), 0).handled == 2);
 }
 
+TEST_CASE("G10: a handler that defers all it gets is given no more than its window") {
+  rig at({.window = 8});
+  at.publish(40, "");
+  const auto work = at.sent[0].at(0);
+  REQUIRE(work->size() == 8);
+  for (std::uint32_t i = 0; i < 8; ++i)
+    work->note({i, exception_note::kind::answered, outcome::deferred()});
+  at.report(work);
+  CHECK(at.sent[0].size() == 1);
+  CHECK(at.core.in_flight() == 8);
+  at.core.on_completion(work->seq(0), work->attempt(0), outcome::ok(), at.now, at.asked);
+  at.dispatch();
+  CHECK(at.sent[0].size() == 2);
+}
+
 TEST_CASE(
     "G12: a gap before an event that comes back untried is told when it is handed out again") {
   const bool killed = GENERATE(true, false);
