@@ -125,6 +125,21 @@ TEST_CASE("G10: a handler that defers all it gets is given no more than its wind
   CHECK(at.sent[0].size() == 2);
 }
 
+TEST_CASE("G12: a handler that goes on within its batch does not stand still, however slowly") {
+  rig at({.backlog_events = 32});
+  at.publish(32, ""); // full: publishers wait
+  const auto work = at.sent[0].at(0);
+  REQUIRE(work->size() == 32);
+  for (std::uint32_t i = 0; i < 10; ++i) {
+    work->begin(i);
+    at.advance(1s);
+    CHECK_FALSE(at.core.is_stalled());
+  }
+  for (int i = 0; i < 3; ++i)
+    at.advance(1s);
+  CHECK(at.core.is_stalled());
+}
+
 TEST_CASE(
     "G12: a gap before an event that comes back untried is told when it is handed out again") {
   const bool killed = GENERATE(true, false);
