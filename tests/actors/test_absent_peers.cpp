@@ -33,10 +33,11 @@ struct rig {
     core.on_control(peer, link_numbered{1, encode({1, {what}, {}})}, now, asked);
     carry_out();
   }
-  void publish(std::size_t n, delivery_level level = delivery_level::acknowledged) {
+  void publish(std::size_t n, delivery_level level = delivery_level::acknowledged,
+               time_point expires_at = time_point::max()) {
     auto events = std::make_shared<chunk>();
     for (std::size_t i = 0; i < n; ++i)
-      events->entries.push_back(make_entry(make_event({.level = level})));
+      events->entries.push_back(make_entry(make_event({.level = level, .expires_at = expires_at})));
     core.on_events(events, now, asked);
     carry_out();
   }
@@ -183,6 +184,17 @@ TEST_CASE("G40: a member that stays away leaves dead letters with the publisher,
   CHECK(line.balances());
   CHECK(at.core.owed() == 0);
   CHECK_FALSE(at.core.has_peer(at.peer));
+}
+
+TEST_CASE("G40: what has expired when its member is given up is expired, and no dead letter") {
+  rig at;
+  at.publish(3, delivery_level::acknowledged, at.now + 30s);
+  at.publish(2, delivery_level::acknowledged, at.now + 1h);
+  at.gone();
+  at.advance(61s);
+  CHECK(at.letters.size() == 2);
+  CHECK(at.line().expired == 3);
+  CHECK(at.line().dead == 2);
 }
 
 TEST_CASE("G40: a new start may announce a subscription a while after it has joined") {
