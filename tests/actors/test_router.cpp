@@ -17,9 +17,10 @@ struct shell {
   explicit shell(stuck_calls::limits stuck)
       : core({.node_name = "test", .seed = 1, .wall_offset_ms = 0, .stuck = stuck}) {}
 
-  std::uint32_t subscribe(const std::string& name,
-                          execution_place where = execution_place::shared) {
+  std::uint32_t subscribe(const std::string& name, execution_place where = execution_place::shared,
+                          const std::string& scope = "") {
     subscription_options options;
+    options.scope = scope;
     options.time_limit = 1s;
     options.execution = where;
     const auto which = core.subscribe(name, *topic_filter::parse("lesson.*"), options, now, asked);
@@ -298,4 +299,29 @@ TEST_CASE("G20: a node that is about to leave tells at once what waited to be to
   at.core.tell_conclusions(at.now, at.asked);
   at.carry_out();
   CHECK(at.acknowledged[2] == std::vector{fate::handled});
+}
+
+TEST_CASE("G17: where one handler may depend on another it is started when that one is up") {
+  shell at({.workers = 2, .most = 8});
+  at.bring_up = false;
+  REQUIRE(at.core.add_scope("line", {.strategy = restart_strategy::rest_for_one}));
+  const auto first = at.subscribe("first", execution_place::shared, "line");
+  const auto second = at.subscribe("second", execution_place::shared, "line");
+  REQUIRE(at.starts[first].size() == 1);
+  CHECK(at.starts[second].empty());
+  at.core.on_handler_up(first, 0, at.starts[first][0].generation, at.now, at.asked);
+  at.carry_out();
+  CHECK(at.starts[second].size() == 1);
+}
+
+TEST_CASE("G3: a handler that is started anew begins when the one before it has ended its call") {
+  shell at({.workers = 2, .most = 8});
+  const auto reader = at.subscribe("reader");
+  at.publish();
+  at.sent.at(reader)->begin(0);
+  REQUIRE(at.core.restart_handlers(reader, at.now, at.asked));
+  at.carry_out();
+  CHECK(at.starts[reader].size() == 1);
+  at.ended(reader, at.starts[reader][0].generation);
+  CHECK(at.starts[reader].size() == 2);
 }
