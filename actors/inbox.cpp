@@ -47,10 +47,13 @@ expected<void> inbox::verdict(const envelope& event) const {
     return tl::unexpected<error>(*closed_);
   if (!has_space())
     return fail(errc::back_pressure, "the router's inbox is full: publish slower, or again later");
-  if (const auto* who = held_by(event))
-    return fail(errc::back_pressure, "subscription '" + who->name +
-                                         "' is behind and its backlog is full: publish again "
-                                         "later, or give it an overload policy that drops");
+  if (const auto* who = held_by(event)) {
+    const bool is_elsewhere = who->name.find('@') != std::string::npos;
+    return fail(errc::back_pressure,
+                "subscription '" + who->name + "' is behind and its backlog" +
+                    (is_elsewhere ? ", or what is kept for its node (cluster.peer_budget)," : "") +
+                    " is full: publish again later, or give it an overload policy that drops");
+  }
   return {};
 }
 

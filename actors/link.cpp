@@ -233,7 +233,10 @@ void link::send_controls(effects& io) {
 void link::on_tick(time_point now, effect_list& out, effects& io) {
   if (now >= next_check_) {
     outbox_.on_check(now, out);
-    next_check_ = is_idle() ? time_point::max() : now + check_every;
+    const bool idle = is_idle();
+    next_check_ = idle ? time_point::max() : now + check_every;
+    if (idle)
+      controls_.shrink_to_fit(); // an empty one lets go of all its memory: most links are quiet
     if (state_ != state::down && frames_sent_ > frames_taken_ &&
         now - last_taken_ >= how_.cut_after) {
       io.emplace_back(link_effects::cut{"it has taken nothing for " +

@@ -8,7 +8,7 @@
 // sends an event at once, and a busy one fills its frames by itself.
 
 #include "actors/destination.hpp"
-#include <boost/container/deque.hpp> // an empty one holds no memory, and most links are quiet
+#include <boost/container/deque.hpp> // a new one holds no memory, and most are never used
 #include <functional>
 #include <memory>
 #include <span>

@@ -111,7 +111,10 @@ private:
     bool is_copy = false;
   };
 
-  node_id draw_id() { return make_node_id(chance_.next(), chance_.next()); }
+  node_id draw_id() {
+    const auto high = chance_.next(); // of two arguments compilers take either first
+    return make_node_id(high, chance_.next());
+  }
   std::vector<place> places() const;
   bool is_expected(const slot& which) const;
   void tell(const std::string& what) const {

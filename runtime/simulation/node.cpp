@@ -37,9 +37,12 @@ node::node(world& around, settings how)
                                     })),
       desk_({how_.self.name, chance_.next(), timetable::wall_offset_ms, {}, how_.unreachable_after},
             *this),
-      wire_(around, {how_.at, who_, core_of(how_), 8u << 20, how_.intake_max},
-            membership::make(how_.members, how_.self, {}, chance_.next()).value(), chance_.next(),
-            mail_, *this) {
+      wire_{around,
+            {how_.at, who_, core_of(how_), 8u << 20, how_.intake_max},
+            membership::make(how_.members, how_.self, {}, chance_.next()).value(),
+            chance_.next(),
+            mail_,
+            *this} { // braces: the draws are made in this order
   desk_.add_observer(this);
 }
 

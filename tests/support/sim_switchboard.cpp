@@ -19,12 +19,9 @@ std::uint64_t mark(const peer_session& with, node_id by) {
 sim_switchboard::sim_switchboard(const settings& how) : how_(how), chance_(how.seed) {
   nodes_.resize(how.nodes);
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    nodes_[i].id = {make_node_id(chance_.next(), chance_.next()),
-                    1,
-                    chance_.next(),
-                    "node" + std::to_string(i),
-                    "school",
-                    address_of(i)};
+    const auto high = chance_.next(); // of two arguments compilers take either first
+    nodes_[i].id = {make_node_id(high, chance_.next()), 1,        chance_.next(),
+                    "node" + std::to_string(i),         "school", address_of(i)};
     if (i < how_.begin_with)
       start(i);
   }
@@ -68,7 +65,8 @@ void sim_switchboard::restart(std::size_t who, bool fresh_id) {
   kill(who);
   auto& id = nodes_[who].id;
   if (fresh_id) {
-    id.node = make_node_id(chance_.next(), chance_.next());
+    const auto high = chance_.next();
+    id.node = make_node_id(high, chance_.next());
     id.boot_epoch = 1;
   } else {
     ++id.boot_epoch;
