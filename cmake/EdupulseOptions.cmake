@@ -24,7 +24,7 @@ if(EDUPULSE_DEVELOPER)
   target_compile_options(edupulse_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
                                                   -Werror)
   # GCC 12 sees overlapping copies in `text + std::string` that are not there (GCC bug 105651).
-  target_compile_options(edupulse_flags INTERFACE -Wno-restrict)
+  target_compile_options(edupulse_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
   # With a sanitizer's checks in between it loses sight of what a pointer points to.
   if(EDUPULSE_SANITIZE)
     target_compile_options(edupulse_flags INTERFACE -Wno-stringop-overflow)
