@@ -749,6 +749,20 @@ TEST_CASE("membership 3.4.7: each answered probe heals by one; a late tick costs
   CHECK(one.core.health() == 0);
 }
 
+TEST_CASE("membership 3.4.7: a node that is slow itself gives others twice as long to answer") {
+  one_member one;
+  one.among(8);
+  one.now = one.core.next_deadline().value() + 600ms;
+  one.core.tick(one.now, one.out);
+  REQUIRE(one.core.health() == 1);
+  one.core.link_down(node(2), one.now, one.out);
+  const auto world = all_but_2(one);
+  one.wait(1900ms, world);
+  CHECK(one.state_of(peer(2)) == alive);
+  one.wait(200ms, world);
+  CHECK(one.state_of(peer(2)) == suspect);
+}
+
 TEST_CASE("membership 3.4.8: a node that was not running accuses nobody for its own absence") {
   one_member one;
   one.among(10);
