@@ -304,6 +304,20 @@ TEST_CASE("G15: what a handler publishes leaves when it succeeds, and carries wh
   CHECK(bus.expect_published<StudentEnrolled>());
 }
 
+TEST_CASE("G15: what a failed call has published does not leave with the next call of its batch") {
+  testing::bus bus;
+  REQUIRE(bus.subscribe<LessonPublished>("reader", [&](auto lesson, context& ctx) {
+    CHECK(ctx.publish<StudentEnrolled>([](auto) {}));
+    return lesson.getTitle() == "bad" ? outcome::reject("no") : outcome::ok();
+  }));
+  bus.hold(true);
+  REQUIRE(publish_lesson(bus, "a", "bad"));
+  const auto good = publish_lesson(bus, "b", "good");
+  bus.hold(false);
+  REQUIRE(bus.published_by_handlers().size() == 1);
+  CHECK(bus.published_by_handlers().front()->meta("causation-id") == to_string(good->id()));
+}
+
 TEST_CASE("G15: a handler that publishes more than one call may is told back_pressure") {
   testing::bus bus;
   std::size_t accepted = 0;
