@@ -245,6 +245,28 @@ TEST_CASE("link: a gap that was told in a frame which a cut took is told again, 
   }
 }
 
+TEST_CASE("link: a gap that a peer's earlier start was told is told to the next, with its event") {
+  ledger book;
+  effect_list out;
+  const time_point now{1h};
+  outbox box({});
+  auto all = std::make_shared<chunk>();
+  for (int i = 0; i < 6; ++i)
+    all->entries.push_back(make_entry(make_event()));
+  destination::settings small{.index = 1, .remote = 1, .name = "reader@far"};
+  small.overload = {.policy = overload_policy::drop_newest, .events = 4};
+  box.open(small, book, now);
+  box.offer({all, 0, 6, 0}, std::vector{1u}, now, out);
+  for (std::uint32_t remote : {1u, 2u}) { // its number at one start, and at the next
+    const auto runs = box.next_frame(now);
+    REQUIRE(runs.size() == 1);
+    CHECK(runs[0].targets[0].remote == remote);
+    CHECK(runs[0].targets[0].missed == 2);
+    box.restart();
+    box.rebind(1, remote + 1, 8, 4096);
+  }
+}
+
 TEST_CASE(
     "G2: an event takes what is left of its time along to a peer, also one that had to wait") {
   std::vector<time_point> ends;
