@@ -291,6 +291,26 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("G29: events that are sent together have each its own level, and its own time to live") {
+  ledger book;
+  effect_list out;
+  const time_point now{1h};
+  outbox box({});
+  using enum delivery_level;
+  const std::vector<std::pair<delivery_level, duration>> each{
+      {acknowledged, 0s}, {acknowledged, 1s}, {best_effort, 0s}, {acknowledged, 0s}};
+  auto all = std::make_shared<chunk>();
+  for (const auto& [level, lives] : each)
+    all->entries.push_back(make_entry(
+        make_event({.level = level, .expires_at = lives > 0s ? now + lives : time_point::max()})));
+  box.open({.index = 1, .remote = 1, .name = "reader@far"}, book, now);
+  box.offer({all, 0, 4, 0}, std::vector{1u}, now, out);
+  std::vector<std::pair<delivery_level, duration>> sent;
+  for (const auto& run : box.next_frame(now))
+    sent.insert(sent.end(), run.events.size(), {run.level, run.expires_in});
+  CHECK(sent == each);
+}
+
 TEST_CASE("link: a peer that takes nothing for ten seconds is cut, one that has nothing to take "
           "is not") {
   link::effects io;
@@ -583,6 +603,36 @@ TEST_CASE("link: what was sent to a subscription before its end was heard of is 
         std::vector<ack_run>{{7, 2, 1, fate::dropped, drop_reason::unsubscribed}});
   CHECK(expected().empty());
   CHECK_FALSE(comes(3));
+}
+
+TEST_CASE(
+    "G2: what an ended subscription still concludes is told, though its end has been heard of") {
+  inbound from;
+  from.open(7, 8);
+  REQUIRE(from.accept(7, 1, 2));
+  from.close(7, 5);
+  from.forget(5);
+  const ack_run both{7, 1, 2, fate::handled, {}};
+  from.concluded(both);
+  CHECK(from.take_acks(9) == std::vector{both});
+  from.forget(5);
+  CHECK_FALSE(from.is_open(7));
+}
+
+TEST_CASE("link: a peer that confirms nothing of what it is told is cut before that is too much") {
+  link::effects io;
+  edupulse::link one({.kept_controls = 4});
+  const time_point now{1h};
+  one.on_session(now, io);
+  REQUIRE(one.on_resume({}, now, io));
+  const auto is_cut = [&] {
+    one.carry({});
+    one.flush(now, io);
+    return std::holds_alternative<link_effects::cut>(io.back());
+  };
+  for (int kept = 1; kept <= 4; ++kept)
+    CHECK_FALSE(is_cut());
+  CHECK(is_cut());
 }
 
 TEST_CASE("link: conclusions in any order, with repeats, are counted once each") {
