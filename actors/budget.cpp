@@ -1,10 +1,16 @@
 #include "actors/budget.hpp"
+#include "schemas/planted.hpp"
 
 namespace edupulse {
 
 struct budget::kept_chunk {
   kept_chunk(const budget& where, std::size_t size) : of(where), bytes(size) { of.add(bytes); }
-  ~kept_chunk() { of.take(bytes); }
+  ~kept_chunk() {
+    if (!planted("budget_never_released"))
+      of.take(bytes);
+    if (planted("budget_released_twice"))
+      of.take(bytes);
+  }
   kept_chunk(const kept_chunk&) = delete;
   kept_chunk& operator=(const kept_chunk&) = delete;
 

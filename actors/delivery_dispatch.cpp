@@ -4,6 +4,7 @@
 // so that a slow handler answers often and a crash takes little back.
 
 #include "actors/delivery.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 
 namespace edupulse {
@@ -43,7 +44,7 @@ void delivery::dispatch(time_point now, effect_list& out) {
     return;
   }
   const auto window = static_cast<std::size_t>(how_.options.window) * lanes_.size();
-  if (deferred_.size() >= window)
+  if (deferred_.size() >= window && !planted("deferrals_without_bound"))
     return; // credit comes back when deferrals are completed
   if (lanes_.size() > 1)
     distribute(window - deferred_.size());
@@ -60,7 +61,7 @@ void delivery::dispatch_lane(std::uint32_t at, time_point now, effect_list& out)
   auto& lane = lanes_[at];
   // The breaker may have been closed by a deferral, or by another lane. What this one's runner was
   // sent before gave it up comes back, and must not be overtaken.
-  if (lane.sent - lane.in_flight.size() < lane.returning)
+  if (lane.sent - lane.in_flight.size() < lane.returning && !planted("returned_overtaken"))
     return;
   while (lane.up && lane.in_flight.size() < batches_in_flight) {
     const auto limit = batch_limit(lane);

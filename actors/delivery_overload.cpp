@@ -3,6 +3,7 @@
 
 #include "actors/delivery.hpp"
 #include "actors/superseded.hpp"
+#include "schemas/planted.hpp"
 
 namespace edupulse {
 
@@ -71,7 +72,8 @@ bool delivery::drop_oldest(effect_list& out) {
 }
 
 void delivery::lose(const envelope& event, std::uint64_t seq, drop_reason why, effect_list& out) {
-  ++row_of(event, is_received(seq)).dropped[static_cast<std::size_t>(why)];
+  if (!planted("drop_not_counted"))
+    ++row_of(event, is_received(seq)).dropped[static_cast<std::size_t>(why)];
   note_lost(seq);
   owed_.take(1, event.footprint());
   tell_seat(event, seq);
@@ -98,7 +100,7 @@ void delivery::drop_superseded(effect_list& out) {
 
 /// It will not be handed out. A gap before it and itself are one gap before the next one.
 void delivery::note_lost(std::uint64_t seq) {
-  if (removed_)
+  if (removed_ || planted("gap_not_told"))
     return;
   std::uint64_t count = 1;
   if (const auto before = gaps_.find(seq); before != gaps_.end()) {

@@ -2,6 +2,7 @@
 // noted event is looked at. Whatever was not tried comes back unharmed and in order.
 
 #include "actors/delivery.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 #include <cassert>
 
@@ -71,7 +72,7 @@ void delivery::settle_batch(const batch& work, batch::results&& found, std::stri
   const auto [done, running] = found.progress;
   note_progress_if(done > 0, now, out);
   const auto keep_gap = [&](std::uint32_t i) { // it is told with an event that is tried
-    if (work.gap(i) > 0)
+    if (work.gap(i) > 0 && !planted("gap_lost_in_crash"))
       gaps_[work.seq(i)] += work.gap(i);
   };
   std::uint32_t next = 0;
@@ -114,7 +115,7 @@ void delivery::conclude_range(const batch& work, std::uint32_t from, std::uint32
   if (from >= to)
     return;
   lanes_[work.lane].productive = true;
-  if (!breaker_.closed() && breaker_.on_answer(now))
+  if (!breaker_.closed() && !planted("breaker_never_closes") && breaker_.on_answer(now))
     out.emplace_back(effects::breaker_closed{how_.index});
   if (!work.items.empty()) {
     for (auto i = from; i < to; ++i) {
@@ -153,7 +154,7 @@ void delivery::conclude(const envelope& event, std::uint64_t seq, fate how, effe
     settle_letter(seq, how, out);
   const bool redriven = is_redriven(seq); // its receipt has been told that it is dead
   trouble_.erase(seq);
-  if (event.tracked_by() != nullptr && !redriven)
+  if (event.tracked_by() != nullptr && (!redriven || planted("receipt_settled_twice")))
     out.emplace_back(effects::settle{envelope_ptr::share(event), how_.index, how});
   tell_origin(seq, seq + 1, how, {}, out);
 }
@@ -259,7 +260,7 @@ void delivery::on_completion(std::uint64_t seq, std::uint32_t attempt, outcome&&
       return;
     }
   }
-  if (is_in_flight(seq))
+  if (is_in_flight(seq) && !planted("early_answer_lost"))
     early_.insert_or_assign(seq, std::move(what));
 }
 
@@ -317,7 +318,8 @@ void delivery::fail_attempt(const envelope_ptr& event, std::uint64_t seq, outcom
   const bool crashed = why.what() == outcome::kind::crash;
   ++(crashed ? row.crashes : row.retries);
   const auto& retry = how_.options.retry;
-  const auto paused = breaker_.paused(now) - past.paused_then;
+  const auto paused = planted("unavailable_spends_time") ? duration::zero()
+                                                         : breaker_.paused(now) - past.paused_then;
   const auto gives_up_at = past.first_failure + retry.give_up_after + paused;
   if (crashed && past.crashes >= retry.max_crashes) {
     give_up(event, seq, "it crashed its handler " + std::to_string(past.crashes) + " times", now,
@@ -328,7 +330,9 @@ void delivery::fail_attempt(const envelope_ptr& event, std::uint64_t seq, outcom
     give_up(event, seq, "it did not succeed in the time for retries", now, out);
     return;
   }
-  const auto wait = why.after() ? *why.after() : full_jitter(retry, past.attempts, chance_);
+  const auto wait = why.after()                       ? *why.after()
+                    : planted("retry_without_jitter") ? back_off_ceiling(retry, past.attempts)
+                                                      : full_jitter(retry, past.attempts, chance_);
   past.due = std::min(now + wait, gives_up_at); // the last try is at the end of the time
   hold_key(*event, seq);
   out.emplace_back(
@@ -348,7 +352,8 @@ void delivery::give_up(const envelope_ptr& event, std::uint64_t seq, std::string
   letter.attempts = std::move(past.history);
   letter.redrives = past.redrives;
   letter.died_ms = wall_ms(now);
-  out.emplace_back(effects::bury{how_.index, std::move(letter)});
+  if (!planted("dead_letter_lost"))
+    out.emplace_back(effects::bury{how_.index, std::move(letter)});
   conclude(*event, seq, fate::dead, out);
   const auto key = key_of(*event);
   if (how_.options.dead == after_dead_letter::pause_key && key != 0) {

@@ -1,5 +1,6 @@
 #include "actors/destination.hpp"
 #include "actors/superseded.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 #include <cassert>
 
@@ -120,7 +121,8 @@ void destination::drop(const envelope& event, drop_reason why, effect_list& out)
 
 void destination::lose(const envelope& event, drop_reason why, effect_list& out) {
   ++row_of(event).dropped[static_cast<std::size_t>(why)];
-  ++missed_;
+  if (!planted("shed_without_telling"))
+    ++missed_;
   owed_.take(1, event.footprint());
   if (seat_ != nullptr)
     seat_->concluded(event);
@@ -146,10 +148,11 @@ bool destination::rejoin(std::uint64_t place) noexcept {
 
 std::uint32_t destination::room_for(const chunk& events, std::uint32_t begin,
                                     std::uint32_t end) const noexcept {
-  if (orphaned_ || in_flight_events_ >= how_.window_events)
+  const auto window = how_.window_events + (planted("window_off_by_one") ? 1 : 0);
+  if (orphaned_ || in_flight_events_ >= window)
     return 0;
-  end = static_cast<std::uint32_t>(
-      std::min<std::size_t>(end, begin + (how_.window_events - in_flight_events_)));
+  end =
+      static_cast<std::uint32_t>(std::min<std::size_t>(end, begin + (window - in_flight_events_)));
   auto bytes = in_flight_bytes_;
   auto i = begin;
   for (; i < end; ++i) {
@@ -183,7 +186,7 @@ bool destination::next(std::uint32_t events, std::size_t bytes, slice& into, tic
     return false;
   if (resend_at_ < next_dseq_) {
     const auto gap = gaps_.find(resend_at_);
-    as = {resend_at_, gap == gaps_.end() ? 0 : gap->second};
+    as = {resend_at_, gap == gaps_.end() || planted("gap_lost_with_session") ? 0 : gap->second};
     return next_repeat(events, bytes, into);
   }
   if (waiting_.empty())
@@ -330,7 +333,7 @@ expected<void> destination::resume(std::uint64_t next) {
     return fail(errc::protocol, "the peer expects event " + std::to_string(next) + " of '" +
                                     how_.name + "', which is not between " + std::to_string(base_) +
                                     " and " + std::to_string(next_dseq_));
-  resend_at_ = next;
+  resend_at_ = next + (planted("resent_from_wrong_number") && next < next_dseq_ ? 1 : 0);
   return {};
 }
 

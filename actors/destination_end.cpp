@@ -1,6 +1,7 @@
 // How a destination ends, is away, or begins anew. See destination.hpp for the picture.
 
 #include "actors/destination.hpp"
+#include "schemas/planted.hpp"
 
 namespace edupulse {
 
@@ -26,9 +27,10 @@ void destination::restart() {
   sent_.clear();
   done_.clear();
   for (const auto& [dseq, missed] : std::exchange(gaps_, {}))
-    missed_ += missed;
+    missed_ += planted("gap_lost_at_restart") ? 0 : missed;
   base_ = next_dseq_ = resend_at_ = 1;
-  in_flight_events_ = in_flight_bytes_ = 0;
+  if (!planted("credit_lost_at_restart"))
+    in_flight_events_ = in_flight_bytes_ = 0;
   orphaned_ = true;
 }
 
@@ -68,7 +70,7 @@ void destination::give_up(const obituary& how, effect_list& out) {
   for (const auto& part : std::exchange(waiting_, {}))
     for (auto i = part.begin; i < part.end; ++i) {
       const auto& event = part.events->entries[i].event;
-      if (event->expires_at() <= how.now) {
+      if (event->expires_at() <= how.now && !planted("expired_buried")) {
         row_of(*event).count(fate::expired, {});
         owed_.take(1, event->footprint());
         settle(event, fate::expired, out);

@@ -1,6 +1,7 @@
 // A destination that is a member of a group, at its end. See groups.hpp.
 
 #include "actors/destination.hpp"
+#include "schemas/planted.hpp"
 #include <utility>
 
 namespace edupulse {
@@ -19,7 +20,8 @@ std::vector<envelope_ptr> destination::hand_over(effect_list& out) {
   for (const auto& part : std::exchange(waiting_, {}))
     for (auto at = part.begin; at < part.end; ++at, ++i) {
       const auto& event = *part.events->entries[at].event;
-      if (i < sent && event.level() == delivery_level::best_effort)
+      if (i < sent && event.level() == delivery_level::best_effort &&
+          !planted("best_effort_sent_again"))
         lose(event, drop_reason::unsubscribed, out); // it may have been handled: never twice
       else
         give(event);

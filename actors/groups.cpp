@@ -1,5 +1,6 @@
 #include "actors/groups.hpp"
 #include "schemas/hash.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 #include <cassert>
 #include <iterator>
@@ -239,7 +240,7 @@ std::uint32_t groups::choose(std::uint32_t group, const envelope& event) {
   group_seat* to = nullptr;
   if (const auto key = event.key_hash(); key != 0) {
     auto& held = in.keys[key];
-    if (held.events++ == 0)
+    if (held.events++ == 0 || planted("group_key_wanders"))
       held.at = *std::max_element(in.serving.begin(), in.serving.end(),
                                   [key](const group_seat* a, const group_seat* b) {
                                     return weight(key, a->hash_) < weight(key, b->hash_);

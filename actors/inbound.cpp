@@ -1,4 +1,5 @@
 #include "actors/inbound.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 #include <string>
 
@@ -16,7 +17,8 @@ void inbound::close(std::uint32_t subscription, std::uint64_t withdrawn) {
 
 void inbound::forget(std::uint64_t heard) {
   std::erase_if(streams_, [&](const auto& one) {
-    return one.second.withdrawn && *one.second.withdrawn <= heard && one.second.outstanding == 0;
+    return one.second.withdrawn && *one.second.withdrawn <= heard &&
+           (one.second.outstanding == 0 || planted("withdrawn_forgotten_early"));
   });
 }
 
@@ -31,7 +33,10 @@ expected<inbound::accepted> inbound::accept(std::uint32_t subscription, std::uin
     return fail(errc::protocol, "the peer sent event " + std::to_string(first) +
                                     " of subscription " + std::to_string(subscription) + " when " +
                                     std::to_string(to.next) + " was due");
-  const auto skip = static_cast<std::uint32_t>(std::min<std::uint64_t>(to.next - first, count));
+  const auto skip =
+      planted("repeats_taken_again")
+          ? 0
+          : static_cast<std::uint32_t>(std::min<std::uint64_t>(to.next - first, count));
   const auto fresh = count - skip;
   repeats_ += skip;
   if (to.outstanding + fresh > to.window)

@@ -1,5 +1,6 @@
 #include "actors/link.hpp"
 #include "actors/subscriber_index.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 
 namespace edupulse {
@@ -191,7 +192,7 @@ void link::flush(time_point now, effects& io) {
     last_acks_ = now;
     number_acks();
   }
-  if (controls_.size() > how_.kept_controls) {
+  if (controls_.size() > how_.kept_controls && !planted("controls_without_bound")) {
     io.emplace_back(link_effects::cut{"it confirms nothing of what it is told"});
     return;
   }

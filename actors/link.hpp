@@ -15,7 +15,7 @@
 #include "actors/inbound.hpp"
 #include "actors/link_control.hpp"
 #include "actors/outbox.hpp"
-#include <boost/container/deque.hpp>
+#include "schemas/quiet_deque.hpp"
 #include <string>
 #include <variant>
 #include <vector>
@@ -146,11 +146,11 @@ private:
   inbound inbound_;
   state state_ = state::down;
   std::uint64_t peer_link_ = 0;
-  boost::container::deque<inbound::expectation> unsaid_; ///< of this session, like the two below
+  quiet_deque<inbound::expectation> unsaid_; ///< of this session, like the two below
   std::vector<outbox::expectation> expects_; ///< the peer, as far as it has said
   bool peer_spoke_ = false;
 
-  boost::container::deque<link_numbered> controls_; ///< not confirmed; from `sent_controls_` on not sent
+  quiet_deque<link_numbered> controls_; ///< not confirmed; from `sent_controls_` on not sent
   std::size_t sent_controls_ = 0;
   std::uint64_t next_control_ = 1;
   std::uint64_t control_seen_ = 0;

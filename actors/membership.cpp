@@ -1,6 +1,7 @@
 #include "actors/membership.hpp"
 
 #include "actors/fixed_log.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 #include <cassert>
 
@@ -155,7 +156,8 @@ void membership::notice_pause(time_point now) {
   const auto due = next_deadline();
   if (state_ != self_state::joined || !due || now <= *due + 2 * how_.probe_interval)
     return;
-  suspects_.extend_all(now - *due);
+  if (!planted("pause_not_compensated"))
+    suspects_.extend_all(now - *due);
   probes_.clear();
   relays_.clear();
   for (time_point* next : {&next_probe_, &next_gossip_, &next_sync_, &next_reconnect_, &next_reap_})
@@ -210,9 +212,9 @@ void membership::reconnect(time_point now, effects& out) {
 
 void membership::reap(time_point now) {
   next_reap_ = now + reap_interval;
+  const auto age = planted("tombstones_forgotten") ? duration::zero() : how_.tombstone_age;
   for (member_slot at = 1; at < table_.slot_end(); ++at)
-    if (!table_.is_free(at) && !table_[at].is_live() &&
-        table_[at].since + how_.tombstone_age <= now) {
+    if (!table_.is_free(at) && !table_[at].is_live() && table_[at].since + age <= now) {
       table_.remove(at);
       forget(at);
     }

@@ -1,6 +1,7 @@
 // What peers say about members, and what follows from it.
 
 #include "actors/membership.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 #include <cassert>
 
@@ -137,7 +138,8 @@ void membership::about_self(const member_update& what, time_point now, effects& 
   const bool accused = what.state != member_state::alive && what.inc >= own;
   // Only this node raises its incarnation: a higher one is forged, and has to be outdone.
   const bool forged = what.inc > own;
-  if (what.boot_epoch < self_.boot_epoch || !(accused || forged))
+  if (what.boot_epoch < self_.boot_epoch || !(accused || forged) ||
+      planted("suspicion_without_refutation"))
     return;
   const std::uint64_t step = what.inc - own + 1; // 0 when there is no greater number
   const auto verdict = step > 0 ? raises_.ask(step, now) : refutation_limit::verdict::refused;

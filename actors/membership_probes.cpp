@@ -1,6 +1,7 @@
 // Probing, directly and through others.
 
 #include "actors/membership.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 
 namespace edupulse {
@@ -25,7 +26,7 @@ void membership::start_probe(member_slot who, time_point now, effects& out) {
     return;
   if (probes_.size() >= max_probes)
     return order_.put_first(who);
-  const auto patience = static_cast<duration::rep>(health_ + 1);
+  const auto patience = static_cast<duration::rep>(planted("own_health_ignored") ? 1 : health_ + 1);
   probes_.push_back({who, target, ++seq_, now + how_.probe_timeout * patience,
                      now + how_.probe_interval * patience});
   // A suspect is told that it is one, so that it can refute at once.
@@ -57,7 +58,8 @@ void membership::ask_helpers(probe& one, effects& out) {
   if (table_[one.who].node != one.target || !table_[one.who].is_live())
     return;
   // A suspect would be a poor helper, and its silence no sign of this node's own trouble.
-  for (const member_slot helper : random_live(how_.indirect_probes, one.target, false)) {
+  const std::size_t helpers = planted("probe_without_relays") ? 0 : how_.indirect_probes;
+  for (const member_slot helper : random_live(helpers, one.target, false)) {
     one.helpers.push_back({table_[helper].node});
     send(helper, msg::ping_request{one.seq, one.target}, out);
   }

@@ -2,6 +2,7 @@
 
 #include "actors/membership.hpp"
 #include "schemas/overloaded.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 
 namespace edupulse {
@@ -84,7 +85,7 @@ hello_verdict membership::meet_own_id(const peer_identity& peer, time_point now,
 hello_verdict membership::meet(const peer_identity& peer, time_point now, effects& out) {
   if (peer.node == self_.node)
     return meet_own_id(peer, now, out);
-  if (peer.name == self_.name) {
+  if (peer.name == self_.name && !planted("name_conflict_ignored")) {
     out.emplace_back(effect::conflict{peer, "another node has this node's name " +
                                                 quote(self_.name) + ": give one another"});
     return hello_verdict::conflict;
@@ -112,7 +113,7 @@ hello_verdict membership::meet(const peer_identity& peer, time_point now, effect
     }
     return hello_verdict::accepted;
   }
-  if (peer.boot_epoch < record.boot_epoch && record.proved) {
+  if (peer.boot_epoch < record.boot_epoch && record.proved && !planted("earlier_start_accepted")) {
     ++counts_.fenced;
     return hello_verdict::fenced;
   }
@@ -235,7 +236,7 @@ void membership::handle(const peer_identity& peer, const membership_frame& frame
   if (const auto* leaving = std::get_if<msg::leave>(&frame.message)) {
     send_to(peer, msg::ack{leaving->seq}, out);
     const member_slot who = table_.find(peer.node);
-    if (who != no_member && table_[who].state != member_state::left)
+    if (who != no_member && table_[who].state != member_state::left && !planted("goodbye_ignored"))
       set_gone(who, std::max(frame.header.inc, table_[who].inc), member_state::left, {}, now, out);
     return;
   }

@@ -2,6 +2,7 @@
 // Next: actors/delivery.cpp over there.
 
 #include "actors/outbox.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 #include <cassert>
 #include <map>
@@ -22,7 +23,8 @@ constexpr std::size_t head_bytes(std::size_t targets) noexcept { return 32 + 24 
 
 /// Events that expire or travel at another level than those around them are runs of their own.
 bool is_one_run(const chunk_entry& one, const chunk_entry& next) noexcept {
-  if (!one.special && !next.special) // the envelopes themselves may be far away
+  // The envelopes themselves may be far away.
+  if ((!one.special && !next.special) || planted("expiry_of_neighbour"))
     return true;
   const auto stays = [](const chunk_entry& what) {
     return what.event->expires_at() == time_point::max();
@@ -247,7 +249,7 @@ std::size_t outbox::add_runs(const slice& what, std::span<const outgoing_run::ta
       to.missed = begin == what.begin ? to.missed : 0;
     }
     // One that is over already is sent all the same: the peer concludes it.
-    if (event.expires_at() != time_point::max())
+    if (event.expires_at() != time_point::max() && !planted("expiry_lost_on_the_way"))
       run.expires_in = std::max<duration>(event.expires_at() - now, duration(1));
     begin = end;
   }

@@ -8,7 +8,7 @@
 // sends an event at once, and a busy one fills its frames by itself.
 
 #include "actors/destination.hpp"
-#include <boost/container/deque.hpp> // a new one holds no memory, and most are never used
+#include "schemas/quiet_deque.hpp"
 #include <functional>
 #include <memory>
 #include <span>
@@ -113,7 +113,7 @@ private:
   std::vector<std::unique_ptr<destination>> all_; ///< by order of opening; null when closed
   std::map<std::uint32_t, destination*> by_index_;
   std::map<std::uint32_t, destination*> by_remote_;
-  boost::container::deque<item> queue_;
+  quiet_deque<item> queue_;
   std::size_t queued_bytes_ = 0; ///< in `queue_`
   std::uint64_t next_place_ = 1;
   std::size_t turn_ = 0; ///< who of those behind goes first next time

@@ -3,6 +3,7 @@
 
 #include "actors/router.hpp"
 #include "schemas/hash.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 #include <cassert>
 
@@ -49,7 +50,8 @@ void router::finish_turn(time_point now, effect_list& out) {
   }
   touched_.clear();
   flush_peers(now, out);
-  if (draining_ && !drained_said_ && (fenced_ ? owed_here() : owed()) == 0) {
+  if (draining_ && !drained_said_ &&
+      (fenced_ || planted("drain_forgets_peers") ? owed_here() : owed()) == 0) {
     drained_said_ = true;
     out.emplace_back(effects::drained{});
   }

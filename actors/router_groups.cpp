@@ -2,6 +2,7 @@
 // leaves to the others when it is gone.
 
 #include "actors/router.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 
 namespace edupulse {
@@ -79,7 +80,7 @@ void router::offer_shared(const slice& events, std::span<const std::uint32_t> sh
       if (!subscriber_index::is_remote(member)) {
         slots_[member]->owed->offer(part.events, part.begin, part.end, now, out);
         touch(member);
-      } else if (!together) {
+      } else if (!together || planted("group_member_chosen_twice")) {
         peers_.offer(part, {&member, 1}, now, out);
       }
     }

@@ -1,6 +1,7 @@
 // The router and other nodes: what arrives from peers, and what is told to them.
 
 #include "actors/router.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 #include <tuple>
 
@@ -161,6 +162,9 @@ void router::flush_peers(time_point now, effect_list& out) {
     if (auto* to = live(given->subscription)) {
       to->owed->offer_from(peers_.start_of(peer), given->events, given->missed, now, out);
       touch(given->subscription);
+      if (planted("ack_before_handler"))
+        peers_.acknowledge({peers_.start_of(peer), given->subscription, given->events.first_seq,
+                            given->events.size(), fate::handled, drop_reason{}});
     } else {
       out.emplace_back(effects::acknowledge{peers_.start_of(peer), given->subscription,
                                             given->events.first_seq, given->events.size(),

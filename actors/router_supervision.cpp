@@ -3,6 +3,7 @@
 // that two generations never handle one key at once; only a stuck one is not waited for.
 
 #include "actors/router.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 
 namespace edupulse {
@@ -18,7 +19,7 @@ void router::follow(supervision::effects&& asked, time_point now, effect_list& o
       quarantine(bad->scope, true, now, out);
     } else if (const auto* good = std::get_if<supervision::resumed>(&one)) {
       out.emplace_back(effects::resumed{supervision_.name(good->scope)});
-      quarantine(good->scope, false, now, out);
+      quarantine(good->scope, planted("quarantine_never_lifted"), now, out);
     } else if (const auto* wait = std::get_if<supervision::backing_off>(&one)) {
       const auto at = places_.at(wait->child);
       out.emplace_back(effects::backing_off{at.which, at.lane, wait->until});
@@ -35,7 +36,8 @@ void router::follow(supervision::effects&& asked, time_point now, effect_list& o
 /// Where one child may depend on those before it, a child starts when the one before it is up.
 void router::start_in_order(place at, std::uint32_t generation, effect_list& out) {
   const auto scope = slots_[at.which]->scope;
-  if (supervision_.options(scope).strategy == restart_strategy::one_for_one) {
+  if (supervision_.options(scope).strategy == restart_strategy::one_for_one ||
+      planted("siblings_start_together")) {
     start_lane(at, generation, out);
     return;
   }
@@ -66,7 +68,7 @@ void router::start_waiting(effect_list& out) {
 
 void router::start_lane(place at, std::uint32_t generation, effect_list& out) {
   auto& what = slots_[at.which]->lanes[at.lane];
-  if (what.phase != lane_phase::down) {
+  if (what.phase != lane_phase::down && !planted("two_lives_at_once")) {
     what.next_generation = generation;
     return;
   }

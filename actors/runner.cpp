@@ -2,6 +2,7 @@
 
 #include "actors/runner.hpp"
 #include "schemas/codec.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 #include <cstdlib>
 #include <cxxabi.h>
@@ -137,7 +138,7 @@ runner::ending runner::run(batch& work) {
     std::erase(blocked_, key);
   const auto size = work.size();
   for (std::uint32_t i = 0; i < size; ++i) {
-    if (control_->revoked.load(std::memory_order_relaxed)) {
+    if (control_->revoked.load(std::memory_order_relaxed) && !planted("stopped_handler_goes_on")) {
       work.halt(i);
       return ending::revoked;
     }
@@ -180,8 +181,10 @@ runner::ending runner::run(batch& work) {
 
 /// What came of a call that was not a plain ok.
 runner::ending runner::settle(batch& work, std::uint32_t i, call& ctx, outcome&& said) {
-  const bool succeeded = said.is_ok();
-  if (succeeded || said.what() == outcome::kind::deferred) {
+  const bool succeeded =
+      said.is_ok() || (planted("retry_taken_for_done") && said.what() == outcome::kind::retry);
+  if (succeeded || said.what() == outcome::kind::deferred ||
+      planted("published_in_spite_of_failure")) {
     const bool open = work.unless_closed([&] {
       if (!ctx.outbox.empty())
         around_->port->commit(std::move(ctx.outbox));
@@ -189,7 +192,8 @@ runner::ending runner::settle(batch& work, std::uint32_t i, call& ctx, outcome&&
     if (!open)
       return ending::revoked; // given up on as stuck: another life handles this event
   }
-  ctx.clear_outbox();
+  if (!planted("outbox_of_failure_leaves_later"))
+    ctx.clear_outbox();
   if (succeeded)
     return ending::done;
   if (said.what() == outcome::kind::unavailable)
@@ -222,7 +226,8 @@ bool runner::steps_aside(batch& work, std::uint32_t i) {
     }
     blocked_.erase(held);
   }
-  if (event.expires_at() != time_point::max() && event.expires_at() <= around_->port->now()) {
+  if (event.expires_at() != time_point::max() && event.expires_at() <= around_->port->now() &&
+      !planted("expiry_ignored")) {
     work.note({i, exception_note::kind::expired, outcome::ok()});
     return true;
   }
@@ -231,7 +236,8 @@ bool runner::steps_aside(batch& work, std::uint32_t i) {
 
 void runner::block(const envelope& event) {
   const auto key = key_of(event);
-  if (key != 0 && std::find(blocked_.begin(), blocked_.end(), key) == blocked_.end())
+  if (key != 0 && std::find(blocked_.begin(), blocked_.end(), key) == blocked_.end() &&
+      !planted("order_broken_by_retry"))
     blocked_.push_back(key);
 }
 

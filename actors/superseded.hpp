@@ -2,6 +2,7 @@
 // For overload_policy::latest_per_key, here and on its way to a peer.
 
 #include "actors/batch.hpp"
+#include "schemas/planted.hpp"
 #include <deque>
 #include <unordered_map>
 
@@ -13,7 +14,9 @@ template <class F> std::deque<slice> newest_of_each_key(const std::deque<slice>&
   std::unordered_map<std::uint64_t, const envelope*> newest;
   for (const auto& part : waiting)
     for (auto i = part.begin; i < part.end; ++i)
-      newest[part.events->entries[i].event->key_hash()] = part.events->entries[i].event.get();
+      if (const auto& event = part.events->entries[i].event;
+          !planted("latest_per_key_keeps_oldest") || !newest.contains(event->key_hash()))
+        newest[event->key_hash()] = event.get();
   std::deque<slice> kept;
   for (const auto& part : waiting)
     for (auto i = part.begin; i < part.end; ++i) {

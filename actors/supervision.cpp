@@ -1,4 +1,5 @@
 #include "actors/supervision.hpp"
+#include "schemas/planted.hpp"
 #include <algorithm>
 #include <cassert>
 
@@ -213,7 +214,8 @@ void supervision::stop_siblings(child_id failed, time_point until, effects& out)
   for (auto at = home.order.rbegin(); at != home.order.rend(); ++at) {
     child& who = children_.at(*at);
     if (*at == failed) {
-      if (home.options.strategy == restart_strategy::rest_for_one)
+      if (home.options.strategy == restart_strategy::rest_for_one &&
+          !planted("rest_for_one_restarts_all"))
         return;
     } else if (who.restart == restart_kind::temporary) {
       if (who.state != child_state::ended) {
@@ -260,7 +262,7 @@ void supervision::hold(child_id who, std::string_view why, effects& out) {
 bool supervision::intensity_exceeded(scope& where, time_point now) {
   std::erase_if(where.counted, [&](time_point t) { return t < now - where.options.period; });
   where.counted.push_back(now);
-  return where.counted.size() > where.options.intensity;
+  return where.counted.size() > where.options.intensity && !planted("quarantine_never_entered");
 }
 
 duration supervision::delay_before_restart(child& who, bool unproductive, time_point now) {
@@ -278,7 +280,7 @@ duration supervision::delay_before_restart(child& who, bool unproductive, time_p
   duration delay = options.back_off;
   for (std::uint32_t n = 2; n < who.streak && delay < options.back_off_cap; ++n)
     delay *= 2;
-  return std::min(delay, options.back_off_cap);
+  return planted("back_off_without_cap") ? delay : std::min(delay, options.back_off_cap);
 }
 
 // -- starting and stopping --------------------------------------------------------

@@ -25,7 +25,7 @@ from sources import ROOT, line_at, text_of, tracked
 
 BLOCK = re.compile(r"(?:<!-- (same as|compile|run|test|not run): ([^\n]*?) -->\s*\n\s*)?"
                    r"^```(cpp|capnp|cmake|sh)\n(.*?)^```", re.S | re.M)
-SKIPPED = ("./dev test", "./dev check", "./dev soak", "./dev bench", ".ci/run")
+SKIPPED = ("./dev test", "./dev check", "./dev soak", "./dev bench", "./dev bugs", ".ci/run")
 FUZZY = re.compile(r"^\s*(\.\.\.|…)\s*$", re.M)
 
 
