@@ -70,24 +70,9 @@ void peers::forget(entry& from, const entry::known& what, drop_reason why, effec
   if (shared_.is_member(what.index)) // first: nothing is left to drop then
     shared_.part(what.index, from.to->owed().hand_over(what.index, out), out);
   table_.remove(what.index);
-  forget_name(what.index);
+  names_.retire(what.index);
   from.to->owed().close(what.index, why, out);
   book_.retire_subscription(what.index);
-}
-
-namespace {
-const std::string gone_name = "(gone)";
-const topic_filter gone_filter{};
-} // namespace
-
-const std::string& peers::name(std::uint32_t index) const {
-  const auto at = by_index_.find(index);
-  return at == by_index_.end() ? gone_name : at->second.name;
-}
-
-const topic_filter& peers::filter(std::uint32_t index) const {
-  const auto at = by_index_.find(index);
-  return at == by_index_.end() ? gone_filter : at->second.filter;
 }
 
 void peers::append_subscriptions(std::vector<cluster_subscription>& to) const {
@@ -95,7 +80,7 @@ void peers::append_subscriptions(std::vector<cluster_subscription>& to) const {
     if (one.gives_up)
       continue;
     for_each_known(one, [&, node = std::string_view(one.name)](const entry::known& what) {
-      const auto& as = by_index_.at(what.index);
+      const auto& as = names_[what.index];
       to.push_back({what.name.substr(0, what.name.size() - node.size() - 1), std::string(node),
                     as.filter.text(), as.group});
     });
@@ -221,7 +206,7 @@ expected<void> peers::on_added(std::uint32_t id, entry& from, announced_subscrip
     from.to->owed().find(index)->set_away(true, now, out);
   else if (!one.filter.of_runtime())
     enlist(from, index, one, name, out);
-  by_index_.insert_or_assign(index, listed{name, one.filter, one.group});
+  names_.list(index, {name, one.filter, one.group});
   from.known_by_number.emplace(one.number, entry::known{index, std::move(name)});
   return {};
 }
@@ -344,6 +329,11 @@ void peers::on_tick(time_point now, effect_list& out) {
   }
 }
 
+void peers::touch(std::uint32_t id, entry& what) {
+  if (!std::exchange(what.touched, true))
+    touched_.push_back(id);
+}
+
 time_point peers::entry::earliest() const {
   auto next = time_point::max();
   for (const auto& when : {to->next_deadline(), gives_up, orphans_until})
@@ -372,6 +362,11 @@ void peers::note_deadline(std::uint32_t id, entry& of) {
 
 std::optional<time_point> peers::next_deadline() const {
   return due_.empty() ? std::nullopt : std::optional(due_.begin()->first);
+}
+
+bool peers::is_up(std::uint32_t peer) const {
+  const auto at = peers_.find(peer);
+  return at != peers_.end() && at->second.to->is_up();
 }
 
 std::size_t peers::owed() const {

@@ -3,13 +3,13 @@
 // the routing table a subscription of a peer is a subscriber like any other; its index says whose
 // it is.
 
+#include "actors/announced_names.hpp"
 #include "actors/groups.hpp"
 #include "actors/interest.hpp"
 #include "actors/link.hpp"
 #include "actors/status.hpp"
 #include "actors/subscriber_index.hpp"
 #include "actors/subscriptions.hpp"
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -72,10 +72,9 @@ public:
   /// A subscription by its name, "indexer@api-2", that is owed new events.
   std::optional<std::uint32_t> find(std::string_view name) const;
   void redrive(std::uint32_t index, dead_letter&& letter, effect_list& out);
-  /// Of a subscription of a peer, by its index. An index that is gone keeps its name for a while,
-  /// for those who are still being told how it ended; later it is "(gone)".
-  const std::string& name(std::uint32_t index) const;
-  const topic_filter& filter(std::uint32_t index) const;
+  /// Of a subscription of a peer, by its index: see announced_names.hpp.
+  const std::string& name(std::uint32_t index) const { return names_[index].name; }
+  const topic_filter& filter(std::uint32_t index) const { return names_[index].filter; }
   /// Appends what all peers but those believed dead have announced.
   void append_subscriptions(std::vector<cluster_subscription>& to) const;
 
@@ -131,10 +130,7 @@ public:
     for (const auto& [id, one] : peers_)
       f(id, one.name, *one.to);
   }
-  bool is_up(std::uint32_t peer) const {
-    const auto at = peers_.find(peer);
-    return at != peers_.end() && at->second.to->is_up();
-  }
+  bool is_up(std::uint32_t peer) const;
   void check() const;
 
 private:
@@ -177,13 +173,9 @@ private:
   void enlist(entry& from, std::uint32_t index, const announced_subscription& one,
               const std::string& name, effect_list& out);
   void begin_start(std::uint32_t id, entry& of);
-  void touch(std::uint32_t id, entry& what) {
-    if (!std::exchange(what.touched, true))
-      touched_.push_back(id);
-  }
+  void touch(std::uint32_t id, entry& what);
   void note_deadline(std::uint32_t id, entry& of);
   void back(entry& who, time_point now, effect_list& out);
-  void forget_name(std::uint32_t index);
   void keep_orphans_a_while(entry& of, time_point now, effect_list& out);
   void forget_orphans(entry& of, time_point now, effect_list& out);
   void forget(entry& from, const entry::known& what, drop_reason why, effect_list& out);
@@ -192,15 +184,7 @@ private:
   groups& shared_;
   ledger& book_;
   std::map<std::uint32_t, entry> peers_;
-  struct listed {
-    std::string name;
-    topic_filter filter;
-    std::string group;
-    bool gone = false;
-  };
-  static constexpr std::size_t remembered_names = 4096; ///< of those that are gone
-  std::map<std::uint32_t, listed> by_index_;
-  std::deque<std::uint32_t> gone_;
+  announced_names names_;
   std::unordered_map<std::uint32_t, std::uint32_t> by_start_; ///< peer of a start
   std::uint32_t next_start_ = 0;
   /// Whatever happens to a peer makes it one of these. The `flush` at the end of the turn lets its

@@ -30,7 +30,7 @@ void peers::back(entry& who, time_point now, effect_list& out) {
   if (!std::exchange(who.gives_up, std::nullopt))
     return;
   for_each_known(who, [&](const entry::known& what) {
-    const auto& filter = by_index_.at(what.index).filter;
+    const auto& filter = names_[what.index].filter;
     if (shared_.is_member(what.index))
       shared_.stay(what.index, out);
     else if (!filter.of_runtime())
@@ -69,17 +69,6 @@ std::vector<std::uint32_t> peers::overdue(time_point now) const {
     if (const auto& gives_up = peers_.at(at->second).gives_up; gives_up && *gives_up <= now)
       all.push_back(at->second);
   return all;
-}
-
-void peers::forget_name(std::uint32_t index) {
-  by_index_.at(index).gone = true;
-  gone_.push_back(index);
-  if (gone_.size() <= remembered_names)
-    return;
-  if (const auto oldest = by_index_.find(gone_.front());
-      oldest != by_index_.end() && oldest->second.gone)
-    by_index_.erase(oldest);
-  gone_.pop_front();
 }
 
 std::optional<std::uint32_t> peers::find(std::string_view name) const {

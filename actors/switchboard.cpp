@@ -81,13 +81,6 @@ void switchboard::follow_change(const membership_effects::changed& what, time_po
   one.next_try = members_.self().node < what.member.node ? now : now + courtesy;
 }
 
-switchboard::peer& switchboard::peer_of(node_id who) {
-  const auto [at, is_new] = peers_.try_emplace(who);
-  if (is_new)
-    alone_.insert(who);
-  return at->second;
-}
-
 void switchboard::give_up_on(node_id who, std::string_view why, time_point now, effects& out) {
   const auto at = peers_.find(who);
   if (at == peers_.end())
@@ -363,16 +356,6 @@ void switchboard::tick(time_point now, effects& out) {
     members_.tick(now, asked);
   follow(std::move(asked), now, out);
   forget_peers();
-}
-
-void switchboard::forget_peers() {
-  std::erase_if(alone_, [this](node_id who) {
-    const auto at = peers_.find(who);
-    const bool forgettable = at->second.is_forgettable();
-    if (forgettable)
-      peers_.erase(at);
-    return forgettable;
-  });
 }
 
 std::optional<time_point> switchboard::next_deadline() const {

@@ -22,12 +22,10 @@
 #include "actors/membership.hpp"
 #include "actors/switchboard_effect.hpp"
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
-#include <variant>
 #include <vector>
 
 namespace edupulse {
@@ -186,7 +184,7 @@ private:
   random_source chance_;
   counts counts_;
   std::unordered_map<connection_id, connection> connections_;
-  std::set<connection_id> urgent_; ///< those with a deadline; all others stay as long as they like
+  std::set<connection_id> urgent_; ///< those with a deadline
   std::map<node_id, peer> peers_;
   std::set<node_id> alone_; ///< those without a session
   std::map<std::uint64_t, dialing> dials_;

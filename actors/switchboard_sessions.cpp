@@ -11,6 +11,23 @@ namespace {
 constexpr auto good_session = std::chrono::seconds(5);
 } // namespace
 
+switchboard::peer& switchboard::peer_of(node_id who) {
+  const auto [at, is_new] = peers_.try_emplace(who);
+  if (is_new)
+    alone_.insert(who);
+  return at->second;
+}
+
+void switchboard::forget_peers() {
+  std::erase_if(alone_, [this](node_id who) {
+    const auto at = peers_.find(who);
+    const bool forgettable = at->second.is_forgettable();
+    if (forgettable)
+      peers_.erase(at);
+    return forgettable;
+  });
+}
+
 /// Of whom was no member yet when he said hello, nobody has kept in mind which start of his was
 /// met: an earlier one could still take its place, and this may be the earlier one.
 bool switchboard::is_met_as_member(peer& one, time_point now, effects& out) {

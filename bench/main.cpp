@@ -137,10 +137,8 @@ int main(int argc, char* argv[]) {
     bench::tls(to, quick);
   if (wanted("membership"))
     bench::membership(to, quick);
-  if (in_group("virtual", "virtual.speed_100"))
-    bench::virtual_speed(to, quick);
-  if (in_group("virtual", "virtual.memory_1000"))
-    bench::virtual_memory(to, quick);
+  bench::simulation(
+      to, [&](const char* name) { return in_group("virtual", name); }, quick);
   bench::remote(
       to, [&](const char* name) { return in_group("remote", name); }, quick);
   if (in_group("cluster", "cluster.idle"))

@@ -12,14 +12,14 @@ namespace {
 
 using namespace std::chrono_literals;
 using edupulse::duration;
-namespace simulation = edupulse::simulation;
+namespace sim = edupulse::simulation;
 
 constexpr std::size_t publishers = 10;
 constexpr std::size_t interested = 3;
 constexpr auto between_events = 1ms; ///< in all
 
-simulation::cluster::settings settings_of(std::size_t nodes) {
-  simulation::cluster::settings how;
+sim::cluster::settings settings_of(std::size_t nodes) {
+  sim::cluster::settings how;
   how.nodes = nodes;
   how.members = edupulse::lan_profile();
   how.tracked = false;
@@ -27,7 +27,7 @@ simulation::cluster::settings settings_of(std::size_t nodes) {
 }
 
 /// False: they have not met.
-bool form(simulation::cluster& all) {
+bool form(sim::cluster& all) {
   for (std::size_t i = 0; i < interested; ++i)
     static_cast<void>(all.subscribe(all.size() - 1 - i, {"reader", ">"}));
   for (int seconds = 0; seconds < 120 && !(all.is_whole() && all.is_informed()); ++seconds)
@@ -36,10 +36,10 @@ bool form(simulation::cluster& all) {
   return all.is_whole();
 }
 
-void play(simulation::cluster& all, duration how_long) {
+void play(sim::cluster& all, duration how_long) {
   const auto until = all.now() + how_long;
   for (std::uint64_t number = 0; all.now() < until; ++number) {
-    simulation::event_order_form form;
+    sim::event_order_form form;
     form.key = "k" + std::to_string(number % 1000);
     form.bytes = payload_bytes;
     static_cast<void>(all.publish(number % publishers, form));
@@ -47,11 +47,9 @@ void play(simulation::cluster& all, duration how_long) {
   }
 }
 
-} // namespace
-
-void virtual_speed(report& to, bool quick) {
+void speed(report& to, bool quick) {
   const duration simulated = quick ? 3s : 30s;
-  simulation::cluster all(settings_of(100));
+  sim::cluster all(settings_of(100));
   auto start = std::chrono::steady_clock::now();
   if (!form(all))
     return std::puts("virtual.speed_100: the nodes have not met"), void();
@@ -74,18 +72,7 @@ void virtual_speed(report& to, bool quick) {
   to.value("virtual.speed_100", "x", spread_of(rates), 100, note);
 }
 
-int virtual_memory_child(std::size_t nodes) {
-  const double before = status_mib("VmRSS:");
-  simulation::cluster all(settings_of(nodes));
-  const auto start = std::chrono::steady_clock::now();
-  if (!form(all))
-    return 1;
-  play(all, 2s);
-  std::printf("%.3f %.1f\n", status_mib("VmHWM:") - before, seconds_since(start));
-  return 0;
-}
-
-void virtual_memory(report& to, bool quick) {
+void memory_of_many(report& to, bool quick) {
   const std::string nodes = quick ? "100" : "1000";
   std::FILE* child = read_from_self(" --run virtual_memory --events " + nodes);
   double mib = 0;
@@ -96,6 +83,26 @@ void virtual_memory(report& to, bool quick) {
   char note[80];
   std::snprintf(note, sizeof note, "all have met; %.1f s", seconds);
   to.value("virtual.memory_" + nodes, "MiB", {mib, mib, mib}, 1024, note);
+}
+
+} // namespace
+
+int virtual_memory_child(std::size_t nodes) {
+  const double before = status_mib("VmRSS:");
+  sim::cluster all(settings_of(nodes));
+  const auto start = std::chrono::steady_clock::now();
+  if (!form(all))
+    return 1;
+  play(all, 2s);
+  std::printf("%.3f %.1f\n", status_mib("VmHWM:") - before, seconds_since(start));
+  return 0;
+}
+
+void simulation(report& to, const std::function<bool(const char*)>& wanted, bool quick) {
+  if (wanted("virtual.speed_100"))
+    speed(to, quick);
+  if (wanted("virtual.memory_1000"))
+    memory_of_many(to, quick);
 }
 
 } // namespace bench
