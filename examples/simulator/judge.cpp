@@ -42,6 +42,7 @@ public:
 
 private:
   using times = std::vector<std::pair<std::int64_t, std::int64_t>>;
+  using absences = std::vector<times>; ///< of each node of a unit
 
   double seconds(std::int64_t at) const {
     return static_cast<double>(at - seen_.began_ns) / static_cast<double>(second_ns);
@@ -65,9 +66,10 @@ private:
   void judge_handlings(const unit& which, const std::vector<handling>& all);
   void judge_start(const unit& which, const node_start& from, const std::vector<bool>& handled);
   void judge_killed(const unit& which, const node_start& from, const std::vector<bool>& handled,
-                    const times& away);
-  times away(const unit& which, const node_start& from) const;
-  static bool within(const times& windows, std::int64_t at);
+                    const absences& away);
+  absences away(const unit& which, const node_start& from) const;
+  times away(std::size_t node, const node_start& from) const;
+  static bool is_unowed(const absences& away, std::int64_t at);
   void judge_gaps(const unit& which, const std::vector<handling>& all);
   void judge_books();
   void note();
@@ -128,12 +130,18 @@ void judgement::judge_handlings(const unit& which, const std::vector<handling>& 
   }
 }
 
-/// When what `from` published was not owed to the one node of `which`.
-judgement::times judgement::away(const unit& which, const node_start& from) const {
+judgement::absences judgement::away(const unit& which, const node_start& from) const {
+  absences all;
+  for (const auto node : which.nodes)
+    all.push_back(away(node, from));
+  return all;
+}
+
+/// When what `from` published was not owed to that node.
+judgement::times judgement::away(std::size_t node, const node_start& from) const {
   times windows;
-  if (which.is_group || which.nodes.front() == from.node)
+  if (node == from.node)
     return windows;
-  const auto node = which.nodes.front();
   const auto first = std::find_if(seen_.starts.begin(), seen_.starts.end(),
                                   [&](const node_start& one) { return one.node == node; });
   if (first == seen_.starts.end())
@@ -156,16 +164,19 @@ judgement::times judgement::away(const unit& which, const node_start& from) cons
   return windows;
 }
 
-bool judgement::within(const times& windows, std::int64_t at) {
-  return std::any_of(windows.begin(), windows.end(),
-                     [&](const auto& one) { return at >= one.first && at <= one.second; });
+/// To a group whose members are all away nothing is owed, either.
+bool judgement::is_unowed(const absences& away, std::int64_t at) {
+  return std::all_of(away.begin(), away.end(), [&](const times& windows) {
+    return std::any_of(windows.begin(), windows.end(),
+                       [&](const auto& one) { return at >= one.first && at <= one.second; });
+  });
 }
 
 void judgement::judge_start(const unit& which, const node_start& from,
                             const std::vector<bool>& handled) {
-  const auto windows = away(which, from);
+  const auto absent = away(which, from);
   if (from.killed)
-    return judge_killed(which, from, handled, windows);
+    return judge_killed(which, from, handled, absent);
   if (!from.said) {
     into_.outcome.unchecked.push_back("the ledger of " + name_of(from.node) + " (start " +
                                       std::to_string(from.number) + ") is not known: what " +
@@ -181,7 +192,7 @@ void judgement::judge_start(const unit& which, const node_start& from,
     if (!events_[at].is_accepted)
       continue;
     ++accepted;
-    const bool unowed = within(windows, events_[at].at_ns);
+    const bool unowed = is_unowed(absent, events_[at].at_ns);
     excused += unowed;
     if (handled[at] || unowed)
       continue;
@@ -206,7 +217,7 @@ void judgement::judge_start(const unit& which, const node_start& from,
 
 /// What was accepted and had not left yet died with it: an end may be missing, and no middle.
 void judgement::judge_killed(const unit& which, const node_start& from,
-                             const std::vector<bool>& handled, const times& windows) {
+                             const std::vector<bool>& handled, const absences& absent) {
   if (!seen_.what.allows.empty() || which.is_group) {
     with_holes_.insert(which.name + " of " + name_of(from.node));
     return;
@@ -220,7 +231,7 @@ void judgement::judge_killed(const unit& which, const node_start& from,
   std::uint64_t holes = 0;
   const event* example = nullptr;
   for (auto at = first; at < end; ++at)
-    if (!handled[at] && events_[at].is_accepted && !within(windows, events_[at].at_ns)) {
+    if (!handled[at] && events_[at].is_accepted && !is_unowed(absent, events_[at].at_ns)) {
       ++holes;
       example = example == nullptr ? &events_[at] : example;
     }

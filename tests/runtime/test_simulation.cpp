@@ -183,7 +183,7 @@ TEST_CASE(
   sim::cluster all({.seed = 6, .nodes = 4, .mail = {64, 1u << 20}});
   subscription_options options;
   options.backlog_events = 100;
-  for (const std::size_t at : {1, 2})
+  for (const std::size_t at : {std::size_t(1), std::size_t(2)})
     REQUIRE(all.subscribe(at, {"reader", "event.>", options}));
   REQUIRE(all.run_until([&] { return all.is_whole() && all.is_informed(); }, 20s));
   all.pause(2);

@@ -268,6 +268,28 @@ TEST_CASE("simulator judge: a node that was believed dead is not owed what was p
 }
 
 TEST_CASE(
+    "simulator judge: a group is not owed what is published while all its members are believed "
+    "dead, and owed what is published while one is not") {
+  made_up_run run(3);
+  run.what_.handlers[0].group = "workers";
+  run.what_.handlers[0].nodes = {1, 2};
+  for (std::uint64_t number = 1; number <= 3; ++number)
+    run.publish(number, 1, 10.0 * static_cast<double>(number));
+  run.handle(1, 1, 1, 11);
+  run.handle(1, 3, 1, 31);
+  run.owe("indexer@n2", 2, 2);
+  const auto dies = [&](std::size_t who) {
+    for (const auto& [at, state] : {std::pair(15, run_report::member_state::dead),
+                                    std::pair(25, run_report::member_state::alive)})
+      run.sightings_.push_back({began + at * second, 0, who, state});
+  };
+  dies(1);
+  CHECK(run.broken() == "lost");
+  dies(2);
+  CHECK(run.broken() == "");
+}
+
+TEST_CASE(
     "simulator judge: with many nodes, notes of pairs are one line with the first of them, and "
     "the report has all") {
   made_up_run run(8);
