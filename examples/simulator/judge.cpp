@@ -1,4 +1,5 @@
 #include "judge.hpp"
+#include "absences.hpp"
 #include "event_index.hpp"
 #include "tell.hpp"
 #include "units.hpp"
@@ -11,8 +12,6 @@ namespace edupulse::simulator {
 namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
-/// After a node is believed alive again its subscriptions are announced anew.
-constexpr std::int64_t announced_within = 3 * second_ns;
 constexpr std::size_t violations_shown = 50;
 constexpr std::size_t story_lines = 60;
 constexpr std::size_t pairs_noted = 3;
@@ -41,9 +40,6 @@ public:
   }
 
 private:
-  using times = std::vector<std::pair<std::int64_t, std::int64_t>>;
-  using absences = std::vector<times>; ///< of each node of a unit
-
   double seconds(std::int64_t at) const {
     return static_cast<double>(at - seen_.began_ns) / static_cast<double>(second_ns);
   }
@@ -66,10 +62,7 @@ private:
   void judge_handlings(const unit& which, const std::vector<handling>& all);
   void judge_start(const unit& which, const node_start& from, const std::vector<bool>& handled);
   void judge_killed(const unit& which, const node_start& from, const std::vector<bool>& handled,
-                    const absences& away);
-  absences away(const unit& which, const node_start& from) const;
-  times away(std::size_t node, const node_start& from) const;
-  static bool is_unowed(const absences& away, std::int64_t at);
+                    const absences& absent);
   void judge_gaps(const unit& which, const std::vector<handling>& all);
   void judge_books();
   void note();
@@ -130,51 +123,9 @@ void judgement::judge_handlings(const unit& which, const std::vector<handling>& 
   }
 }
 
-judgement::absences judgement::away(const unit& which, const node_start& from) const {
-  absences all;
-  for (const auto node : which.nodes)
-    all.push_back(away(node, from));
-  return all;
-}
-
-/// When what `from` published was not owed to that node.
-judgement::times judgement::away(std::size_t node, const node_start& from) const {
-  times windows;
-  if (node == from.node)
-    return windows;
-  const auto first = std::find_if(seen_.starts.begin(), seen_.starts.end(),
-                                  [&](const node_start& one) { return one.node == node; });
-  if (first == seen_.starts.end())
-    return {{0, INT64_MAX}};
-  if (first->begin_ns > seen_.began_ns)
-    windows.emplace_back(0, first->begin_ns + announced_within + 2 * second_ns);
-  std::optional<std::int64_t> since;
-  for (const auto& one : seen_.sightings) {
-    if (one.by != from.node || one.who != node)
-      continue;
-    const bool gone =
-        one.state == run_report::member_state::dead || one.state == run_report::member_state::left;
-    if (gone && !since)
-      since = one.at_ns - second_ns / 10; // it is noted a moment later
-    else if (!gone && one.state != run_report::member_state::suspect && since)
-      windows.emplace_back(*std::exchange(since, {}), one.at_ns + announced_within);
-  }
-  if (since)
-    windows.emplace_back(*since, INT64_MAX);
-  return windows;
-}
-
-/// To a group whose members are all away nothing is owed, either.
-bool judgement::is_unowed(const absences& away, std::int64_t at) {
-  return std::all_of(away.begin(), away.end(), [&](const times& windows) {
-    return std::any_of(windows.begin(), windows.end(),
-                       [&](const auto& one) { return at >= one.first && at <= one.second; });
-  });
-}
-
 void judgement::judge_start(const unit& which, const node_start& from,
                             const std::vector<bool>& handled) {
-  const auto absent = away(which, from);
+  const absences absent(seen_, which.nodes, from.node);
   if (from.killed)
     return judge_killed(which, from, handled, absent);
   if (!from.said) {
@@ -192,7 +143,7 @@ void judgement::judge_start(const unit& which, const node_start& from,
     if (!events_[at].is_accepted)
       continue;
     ++accepted;
-    const bool unowed = is_unowed(absent, events_[at].at_ns);
+    const bool unowed = absent.all_at(events_[at].at_ns);
     excused += unowed;
     if (handled[at] || unowed)
       continue;
@@ -231,7 +182,7 @@ void judgement::judge_killed(const unit& which, const node_start& from,
   std::uint64_t holes = 0;
   const event* example = nullptr;
   for (auto at = first; at < end; ++at)
-    if (!handled[at] && events_[at].is_accepted && !is_unowed(absent, events_[at].at_ns)) {
+    if (!handled[at] && events_[at].is_accepted && !absent.all_at(events_[at].at_ns)) {
       ++holes;
       example = example == nullptr ? &events_[at] : example;
     }
