@@ -8,9 +8,9 @@
 #include "schemas/envelope_limits.hpp"
 #include <cstddef>
 #include <exception>
-#include <type_traits>
 #include <optional>
 #include <span>
+#include <type_traits>
 
 namespace edupulse {
 
