@@ -39,12 +39,15 @@ hello_verdict membership::on_hello(const peer_identity& peer, std::string_view d
     return hello_verdict::wrong_cluster;
   }
   const hello_verdict verdict = meet(peer, now, out);
+  const auto ask_in = [&] {
+    send_bare(peer, msg::join{self_.cluster, version_major, version_minor}, out);
+  };
   if (dialed.empty()) {
     // Whoever dials this node has it from an earlier start of it, and is a way in, too: all of its
     // seeds may be gone for good.
     if (verdict == hello_verdict::accepted && state_ == self_state::joining) {
       seeds_.came(peer.node);
-      send_bare(peer, msg::join{self_.cluster, version_major, version_minor}, out);
+      ask_in();
     }
     return verdict;
   }
@@ -55,7 +58,7 @@ hello_verdict membership::on_hello(const peer_identity& peer, std::string_view d
   } else if (verdict == hello_verdict::accepted) {
     seeds_.met(dialed, peer.node);
     if (state_ == self_state::joining && seeds_.contains(dialed))
-      send_bare(peer, msg::join{self_.cluster, version_major, version_minor}, out);
+      ask_in();
     else if (state_ == self_state::joined)
       send_to(peer, msg::offer{table_.digest()}, out);
   }

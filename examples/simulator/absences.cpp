@@ -6,7 +6,6 @@ namespace edupulse::simulator {
 
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
 /// After a node is believed alive again its subscriptions are announced anew.
 constexpr std::int64_t announced_within = 3 * second_ns;
 

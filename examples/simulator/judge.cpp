@@ -11,7 +11,6 @@ namespace edupulse::simulator {
 
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::size_t violations_shown = 50;
 constexpr std::size_t story_lines = 60;
 constexpr std::size_t pairs_noted = 3;

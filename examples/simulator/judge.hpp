@@ -18,6 +18,8 @@
 
 namespace edupulse::simulator {
 
+inline constexpr std::int64_t second_ns = 1'000'000'000;
+
 struct evidence {
   const plan& what;
   std::vector<node_start>& starts;

@@ -22,6 +22,13 @@ std::vector<envelope_ptr> events(std::size_t n, std::size_t bytes = 0) {
   return all;
 }
 
+std::shared_ptr<chunk> chunk_of(std::size_t n) {
+  auto made = std::make_shared<chunk>();
+  for (std::size_t i = 0; i < n; ++i)
+    made->entries.push_back(make_entry(make_event()));
+  return made;
+}
+
 std::vector<std::string> ids(const std::vector<envelope_ptr>& of) {
   std::vector<std::string> all;
   for (const auto& event : of)
@@ -161,9 +168,7 @@ TEST_CASE("link: what the peer's new start has not announced yet is no part of i
   effect_list out;
   const time_point now{1h};
   outbox box({});
-  auto all = std::make_shared<chunk>();
-  for (int i = 0; i < 5; ++i)
-    all->entries.push_back(make_entry(make_event()));
+  auto all = chunk_of(5);
   box.open({.index = 1, .remote = 1, .name = "old@far"}, book, now);
   box.offer({all, 0, 5, 0}, std::vector{1u}, now, out);
   box.restart();
@@ -250,9 +255,7 @@ TEST_CASE("link: a gap that a peer's earlier start was told is told to the next,
   effect_list out;
   const time_point now{1h};
   outbox box({});
-  auto all = std::make_shared<chunk>();
-  for (int i = 0; i < 6; ++i)
-    all->entries.push_back(make_entry(make_event()));
+  auto all = chunk_of(6);
   destination::settings small{.index = 1, .remote = 1, .name = "reader@far"};
   small.overload = {.policy = overload_policy::drop_newest, .events = 4};
   box.open(small, book, now);
@@ -329,8 +332,7 @@ TEST_CASE("link: a peer that takes nothing for ten seconds is cut, one that has 
     });
   };
   CHECK_FALSE(is_cut(1h));
-  auto all = std::make_shared<chunk>();
-  all->entries.push_back(make_entry(make_event()));
+  auto all = chunk_of(1);
   one.owed().offer({all, 0, 1, 0}, std::vector{1u}, now, out);
   CHECK_FALSE(is_cut(1ms));
   CHECK_FALSE(is_cut(9s));
@@ -363,9 +365,7 @@ TEST_CASE("link: conclusions are told with the turn that brings them, though not
   one.received().open(7, 8192);
   one.on_session(now, io);
   REQUIRE(one.on_resume({}, now, io));
-  auto all = std::make_shared<chunk>();
-  for (int i = 0; i < 1024; ++i)
-    all->entries.push_back(make_entry(make_event()));
+  auto all = chunk_of(1024);
   std::vector<incoming_run> runs(1);
   runs[0].events.events = all;
   runs[0].events.end = 1024;
@@ -405,9 +405,7 @@ TEST_CASE("link: a peer that breaks the rules is an error that says how") {
   const time_point now{1h};
   one.owed().open({.index = 1, .remote = 1, .name = "s@far"}, book, now);
   one.received().open(7, 4);
-  auto some = std::make_shared<chunk>();
-  for (int i = 0; i < 8; ++i)
-    some->entries.push_back(make_entry(make_event()));
+  auto some = chunk_of(8);
   const auto events_for = [&](std::uint32_t to, std::uint64_t dseq, std::uint32_t n) {
     std::vector<incoming_run> runs(1);
     runs[0].events = slice{some, 0, n, 0};
@@ -476,8 +474,7 @@ struct many_subscriptions {
       at.received().open(number, 8);
       all.push_back(number);
     }
-    auto one = std::make_shared<chunk>();
-    one->entries.push_back(make_entry(make_event()));
+    auto one = chunk_of(1);
     begin();
     from.owed().offer({one, 0, 1, 0}, all, now, out);
   }
@@ -570,8 +567,7 @@ TEST_CASE("link: what was sent to a subscription before its end was heard of is 
   edupulse::link one({});
   const time_point now{1h};
   one.received().open(7, 8);
-  auto all = std::make_shared<chunk>();
-  all->entries.push_back(make_entry(make_event()));
+  auto all = chunk_of(1);
   const auto comes = [&](std::uint64_t dseq) {
     std::vector<incoming_run> runs(1);
     runs[0].events.events = all;
@@ -644,9 +640,7 @@ TEST_CASE("link: conclusions in any order, with repeats, are counted once each")
     const time_point now{1h};
     destination one({.index = 1, .remote = 1, .name = "s@far"}, book, now);
     book.name_subscription(1, "s@far");
-    auto all = std::make_shared<chunk>();
-    for (int i = 0; i < 100; ++i)
-      all->entries.push_back(make_entry(make_event()));
+    auto all = chunk_of(100);
     REQUIRE(one.offer({all, 0, 100, 0}, 100 * all->entries[0].footprint, now, out));
     REQUIRE(one.send(all, 0, 60).dseq == 1);
     REQUIRE(one.send(all, 60, 100).dseq == 61);
