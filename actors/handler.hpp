@@ -116,6 +116,10 @@ protected:
 class handler {
 public:
   virtual ~handler() = default;
+  /// Called once, on the handler's own thread, when it has been made: which of the subscription's
+  /// `concurrency` handlers it is, from 0. The same keys go to the same one. A throw is one of the
+  /// factory.
+  virtual void begin(std::uint32_t lane) { static_cast<void>(lane); }
   /// Called for each event. A throw ends this object: a new one is made, and the event is retried.
   virtual outcome handle(const envelope& event, context& ctx) = 0;
   /// Called after the last event of a batch: the moment to send what `handle` gathered.

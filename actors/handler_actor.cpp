@@ -14,13 +14,19 @@ void make_handler(self_pointer self, const std::shared_ptr<handler_setup>& setup
   }
   auto& state = caf_shim::state_of(self);
   state.life = std::make_unique<runner>(setup->around, setup->control);
-  if (auto why = state.life->start()) {
+  if (auto why = state.life->start(setup->self.lane)) {
     setup->control->why_it_ended = std::move(*why);
     state.life.reset();
     self->quit(caf::exit_reason::unhandled_exception);
     return;
   }
   caf_shim::send(std::exchange(setup->router, nullptr), setup->self);
+}
+
+/// The user's object goes first: when the router hears of the end, its successor may begin.
+void end(self_pointer self) {
+  caf_shim::state_of(self).life.reset();
+  self->quit(caf::exit_reason::user_shutdown);
 }
 
 void handle(self_pointer self, const handler_setup& setup, const batch_ptr& work) {
@@ -33,7 +39,7 @@ void handle(self_pointer self, const handler_setup& setup, const batch_ptr& work
     break;
   case runner::ending::revoked:
     setup.reports->report(work);
-    self->quit(caf::exit_reason::user_shutdown);
+    end(self);
     break;
   case runner::ending::crashed:
     state.life.reset();
@@ -50,7 +56,7 @@ caf::behavior handler_behavior(self_pointer self, handler_setup given) {
   return {
       [=](begin) { make_handler(self, setup); },
       [=](const batch_ptr& work) { handle(self, *setup, work); },
-      [=](stop) { self->quit(caf::exit_reason::user_shutdown); },
+      [=](stop) { end(self); },
   };
 }
 

@@ -80,6 +80,8 @@ struct retry_options {
   duration give_up_after = std::chrono::seconds(30);
   /// Crashes (throws, time-outs, kills) of one event before it is given up on.
   std::uint32_t max_crashes = 5;
+
+  friend bool operator==(const retry_options&, const retry_options&) = default;
 };
 
 struct subscription_options {
@@ -129,6 +131,8 @@ struct scope_options {
   duration back_off_cap = std::chrono::seconds(5);
   /// After this long without a restart the back-off begins anew.
   duration quiet = std::chrono::seconds(10);
+
+  friend bool operator==(const scope_options&, const scope_options&) = default;
 };
 
 } // namespace edupulse

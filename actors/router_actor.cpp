@@ -236,7 +236,7 @@ void router_state::to_peer(std::uint64_t session, const std::shared_ptr<peer_mes
 void router_state::start_inline(const effects::start_handler& what, child& into) {
   into.inline_life =
       std::make_unique<runner>(setup.host->surroundings(what.subscription), into.control);
-  auto why = into.inline_life->start();
+  auto why = into.inline_life->start(what.lane);
   later.emplace_back([this, what, why = std::move(why)] {
     const auto now = setup.host->now();
     if (!why) {

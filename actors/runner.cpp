@@ -116,13 +116,14 @@ runner::~runner() {
   handler_.reset();
 }
 
-std::optional<std::string> runner::start() {
+std::optional<std::string> runner::start(std::uint32_t lane) {
   runtime_thread_mark mark(runtime_role::handler);
   try {
     handler_ = around_->make();
-    if (handler_)
-      return std::nullopt;
-    return "its factory made no handler";
+    if (!handler_)
+      return "its factory made no handler";
+    handler_->begin(lane);
+    return std::nullopt;
   } catch (...) {
     auto [type, text] = describe_current_exception();
     return "its factory threw " + type + ": " + text;
@@ -138,10 +139,8 @@ runner::ending runner::run(batch& work) {
     std::erase(blocked_, key);
   const auto size = work.size();
   for (std::uint32_t i = 0; i < size; ++i) {
-    if (control_->revoked.load(std::memory_order_relaxed) && !planted("stopped_handler_goes_on")) {
-      work.halt(i);
-      return ending::revoked;
-    }
+    if (control_->revoked.load(std::memory_order_relaxed) && !planted("stopped_handler_goes_on"))
+      return end_batch(work, i, ending::revoked);
     if (i + 2 < size)
       work.event(i + 2)->prefetch();
     const auto& event = *work.event(i);
@@ -167,16 +166,22 @@ runner::ending runner::run(batch& work) {
       return crash(work, i, std::move(type), std::move(text));
     }
   }
+  return end_batch(work, size, ending::done);
+}
+
+/// Also when it was stopped in the middle: what it gathered from `done` events is sent all the
+/// same.
+runner::ending runner::end_batch(batch& work, std::uint32_t done, ending how) {
   try {
-    handler_->end_of_batch();
+    if (done > 0)
+      handler_->end_of_batch();
   } catch (...) {
     auto [type, text] = describe_current_exception();
     control_->why_it_ended = "end_of_batch threw " + type + ": " + text;
-    work.halt(size);
-    return ending::crashed;
+    how = ending::crashed;
   }
-  work.halt(size);
-  return ending::done;
+  work.halt(done);
+  return how;
 }
 
 /// What came of a call that was not a plain ok.

@@ -60,13 +60,14 @@ public:
          std::shared_ptr<handler_control> control);
   ~runner();
 
-  /// Makes the handler. On a throw: why, and the runner is of no use.
-  std::optional<std::string> start();
+  /// Makes the handler of that lane. On a throw: why, and the runner is of no use.
+  std::optional<std::string> start(std::uint32_t lane = 0);
   ending run(batch& work);
 
 private:
   class call;
   bool steps_aside(batch& work, std::uint32_t i);
+  ending end_batch(batch& work, std::uint32_t done, ending how);
   ending settle(batch& work, std::uint32_t i, call& ctx, outcome&& said);
   void block(const envelope& event);
   std::uint64_t key_of(const envelope& event) const noexcept {

@@ -92,7 +92,7 @@ public:
   void start_handler(const effects::start_handler& what) override {
     auto control = std::make_shared<handler_control>();
     auto self = std::make_unique<runner>(around_.at(what.subscription), control);
-    auto why = self->start();
+    auto why = self->start(what.lane);
     if (!why)
       lives_[{what.subscription, what.lane}] = {what.generation, std::move(self), control};
     later_.emplace_back([this, what, why] {

@@ -80,6 +80,8 @@ public:
     if constexpr (has_end_of_batch<H>)
       what_->end_of_batch();
   }
+  auto& object() noexcept { return *what_; }
+  const auto& object() const noexcept { return *what_; }
 
 private:
   std::unique_ptr<H> what_;

@@ -1,0 +1,124 @@
+#pragma once
+// Plugins in a node: load, swap for another version, roll back. Link edupulse::plugin_host.
+//
+//   auto plugins = edupulse::plugin_host::open(node, {}).value();
+//   plugins.load("/opt/app/libsearch_indexer.so", {{"path", "/var/lib/app/index.db"}});
+//   plugins.swap("search-indexer", "/opt/app/libsearch_indexer-2.so", {});
+//
+// How a plugin is written is in <edupulse/plugin.hpp>.
+
+#include <chrono>
+#include <edupulse/node.hpp>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace edupulse {
+
+/// What a plugin's file says of it, read without loading it.
+struct plugin_manifest {
+  struct handler {
+    std::string name;
+    std::string event;  ///< empty: any
+    std::string filter; ///< empty: the event, with any subject
+    std::string group;
+    bool hands_over = false; ///< its state goes to the next version
+  };
+  struct setting {
+    std::string name;
+    std::string type; ///< text, integer, number or flag
+    std::string by_default;
+    std::string about;
+  };
+  std::string name;
+  std::string version;
+  std::string about;
+  std::string fingerprint;
+  std::vector<handler> handlers;
+  std::vector<std::string> publishes;
+  std::vector<setting> settings;
+  std::string json; ///< as it is in the file: with every option of every handler
+};
+
+/// The file's path may be relative and its directory anybody's: nothing of it runs. Errors: `io`;
+/// `refused`, saying what the file is instead of a plugin.
+expected<plugin_manifest> read_plugin_manifest(const std::filesystem::path& file);
+
+/// By name; a name that the plugin does not declare is an error.
+using plugin_values = std::map<std::string, std::string>;
+
+struct plugin_status {
+  std::string name;
+  std::string version;
+  std::string file;
+  /// running, quarantined
+  std::string state;
+  std::vector<std::string> subscriptions; ///< PLUGIN.HANDLER
+  std::string previous_version;           ///< what `rollback` goes back to; empty: nothing
+};
+
+/// What a swap or a rollback did.
+struct swap_report {
+  std::string from; ///< versions
+  std::string to;
+  /// Handlers of which the new version has none. What was waiting for them is dropped and counted.
+  std::vector<std::string> removed;
+  std::vector<std::string> added;
+  /// Handlers whose new objects began with what the old ones handed over.
+  std::vector<std::string> handed_over;
+  /// Those for which that failed, each with why: they began anew.
+  std::vector<std::string> not_handed_over;
+  duration took{}; ///< from the first stop of an old handler to the last start of a new one
+};
+
+struct plugin_host_options {
+  /// The program that loads a plugin first, in a process of its own. Empty: edupulse-plugin-probe
+  /// beside this program, else in /usr/local/bin or /usr/bin.
+  std::filesystem::path probe{};
+  /// For the probe to load the plugin and say so.
+  duration probe_patience = std::chrono::seconds(5);
+  /// For a swap's handlers to end their calls and start again, beyond their own time limits.
+  duration swap_patience = std::chrono::seconds(10);
+  /// Bytes that one object may hand over to its successor.
+  std::size_t snapshot_bytes_max = std::size_t{64} << 20;
+};
+
+/// Any thread; one load, swap or rollback at a time, the others wait. Not from handlers: they would
+/// wait for themselves.
+class plugin_host {
+public:
+  /// `at` must outlive it. Errors: `not_found`, when there is no program to probe with.
+  static expected<plugin_host> open(node& at, plugin_host_options options = {});
+  plugin_host(plugin_host&&) noexcept;
+  plugin_host& operator=(plugin_host&&) noexcept;
+  /// The plugins stay: they end with the node.
+  ~plugin_host();
+
+  /// `file`: an absolute path without `..` and symbolic links, that only root and the owner of this
+  /// process can change; what is loaded is a private copy. Errors: `refused`, saying why in a
+  /// sentence; `duplicate_name` for a plugin, or a subscription, that is there already;
+  /// `invalid_option` for a setting; `io`; those of `node::subscribe`.
+  expected<plugin_status> load(const std::filesystem::path& file, const plugin_values& settings);
+  /// The version in `file`, of the same name, takes over: each handler ends the call it is in, its
+  /// successor goes on with the next event, and nothing is lost or handled twice. Handlers are told
+  /// apart by name; those of both versions must agree on filter, group, order and the other options
+  /// of their subscription. Errors: as of `load`, and then nothing has changed; `timed_out` when an
+  /// old handler did not return or a new one did not start, and then the old version is back.
+  expected<swap_report> swap(std::string_view name, const std::filesystem::path& file,
+                             const plugin_values& settings);
+  /// Back to the version before the last swap, with the settings it had. It is still in memory.
+  /// Errors: `not_found`, and as of `swap`.
+  expected<swap_report> rollback(std::string_view name);
+  /// By name.
+  std::vector<plugin_status> list() const;
+
+private:
+  class impl;
+  explicit plugin_host(std::unique_ptr<impl> inside);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace edupulse

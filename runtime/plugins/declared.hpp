@@ -1,0 +1,22 @@
+#pragma once
+// What a plugin declares, as the node's own options; and what of it a new version must leave as it
+// is.
+
+#include <edupulse/plugin.hpp>
+#include <edupulse/plugin_host.hpp>
+
+namespace edupulse {
+
+/// The subscription of one handler, in the scope of its plugin.
+std::string subscription_name(const plugin& of, const plugin_handler& which);
+subscription_options options_of(const plugin& of, const plugin_handler& which);
+expected<topic_filter> filter_of(const plugin_handler& which);
+
+/// The defaults, and the values given in their place. Errors: `invalid_option`, naming the setting
+/// and what it takes, or the nearest name that there is.
+expected<plugin_settings> settings_of(const plugin& of, const plugin_values& given);
+
+/// Errors: `refused`, naming the first difference between two versions that a swap cannot bridge.
+expected<void> check_swap(const plugin& from, const plugin& to);
+
+} // namespace edupulse

@@ -1,0 +1,152 @@
+// Loading and listing; swapping is in swap.cpp.
+
+#include "runtime/plugins/plugin_host.hpp"
+
+#include "runtime/node_access.hpp"
+#include "runtime/plugins/declared.hpp"
+#include "runtime/plugins/plugin_code.hpp"
+#include "runtime/plugins/probe.hpp"
+#include <algorithm>
+
+namespace edupulse {
+
+namespace {
+
+tl::unexpected<error> of_file(const std::filesystem::path& file, error&& what) {
+  return fail(what.code, "plugin " + quote(file.native(), 512) + ": " + what.text);
+}
+
+} // namespace
+
+// -- impl -----------------------------------------------------------------------------------------
+
+plugin_host::impl::impl(node& at, plugin_host_options options, std::filesystem::path probe)
+    : at_(at), node_(node_access::impl(at)), options_(std::move(options)),
+      probe_(std::move(probe)) {}
+
+expected<plugin_code_ptr> plugin_host::impl::bring_in(const std::filesystem::path& file,
+                                                      const plugin_values& settings,
+                                                      std::string_view expected_name) {
+  auto opened = plugin_file::open(file);
+  if (!opened)
+    return tl::unexpected(opened.error());
+  const auto& manifest = opened->manifest;
+  if (!expected_name.empty() && manifest.name != expected_name)
+    return of_file(file, {errc::refused, "this is plugin '" + manifest.name +
+                                             "', and cannot take over from '" +
+                                             std::string(expected_name) + "'"});
+  if (expected_name.empty() && loaded_.contains(manifest.name))
+    return of_file(file, {errc::duplicate_name,
+                          "a plugin named '" + manifest.name + "' is loaded already, from " +
+                              quote(loaded_.at(manifest.name).now->file, 512) +
+                              ": swap it for this one instead"});
+  if (auto same = check_fingerprint(manifest.fingerprint); !same)
+    return of_file(file, std::move(same.error()));
+  if (auto good = probe_plugin(*opened, probe_, options_.probe_patience); !good)
+    return of_file(file, std::move(good.error()));
+  const auto what = load_code(*opened->image);
+  if (!what)
+    return of_file(file, error(what.error()));
+  if ((*what)->name() != manifest.name || (*what)->version() != manifest.version)
+    return of_file(file, {errc::refused, "its code has another name or version than its manifest"});
+  auto values = settings_of(**what, settings);
+  if (!values)
+    return of_file(file, std::move(values.error()));
+  return std::make_shared<const plugin_code>(
+      plugin_code{++last_number_, *what, std::move(*values), file.native()});
+}
+
+expected<void> plugin_host::impl::subscribe(const plugin_code_ptr& code,
+                                            const plugin_handler& which,
+                                            std::map<std::string, handover_ptr>& handovers) {
+  auto filter = filter_of(which);
+  if (!filter)
+    return tl::unexpected(filter.error());
+  const auto name = subscription_name(*code->what, which);
+  auto between = std::make_shared<handover>(options_.snapshot_bytes_max);
+  between->begin(code->number, {});
+  auto done = node_.subscribe(name, std::move(*filter), recipe(code, which, between),
+                              options_of(*code->what, which));
+  if (done)
+    handovers.emplace(name, std::move(between));
+  return done;
+}
+
+handler_recipe plugin_host::impl::recipe(const plugin_code_ptr& code, const plugin_handler& which,
+                                         const handover_ptr& between) {
+  return plugin_recipe(code, which, between);
+}
+
+expected<plugin_status> plugin_host::impl::load(const std::filesystem::path& file,
+                                                const plugin_values& settings) {
+  std::lock_guard guard(mutex_);
+  auto code = bring_in(file, settings, {});
+  if (!code)
+    return tl::unexpected(code.error());
+  const auto& what = *(*code)->what;
+  if (auto good = at_.scope(std::string(what.name()), what.scope()); !good)
+    return of_file(file, error(good.error()));
+  loaded_plugin fresh;
+  fresh.now = *code;
+  for (const auto& one : what.handlers())
+    if (auto good = subscribe(*code, one, fresh.handovers); !good) {
+      for (const auto& [name, between] : fresh.handovers)
+        static_cast<void>(node_.unsubscribe(name));
+      return of_file(file, error(good.error()));
+    }
+  const auto at = loaded_.emplace(what.name(), std::move(fresh)).first;
+  return status_of(at->second, at_.subscriptions());
+}
+
+plugin_status plugin_host::impl::status_of(const loaded_plugin& of,
+                                           const std::vector<subscription_status>& all) const {
+  plugin_status result;
+  result.name = of.now->what->name();
+  result.version = of.now->what->version();
+  result.file = of.now->file;
+  result.state = "running";
+  if (of.before)
+    result.previous_version = of.before->what->version();
+  for (const auto& [name, between] : of.handovers)
+    result.subscriptions.push_back(name);
+  for (const auto& one : all)
+    if (of.handovers.contains(one.name) && one.state == "quarantined")
+      result.state = one.state;
+  return result;
+}
+
+std::vector<plugin_status> plugin_host::impl::list() const {
+  const auto all = at_.subscriptions();
+  std::lock_guard guard(mutex_);
+  std::vector<plugin_status> result;
+  for (const auto& [name, one] : loaded_)
+    result.push_back(status_of(one, all));
+  return result;
+}
+
+// -- the face -------------------------------------------------------------------------------------
+
+plugin_host::plugin_host(std::unique_ptr<impl> inside) : impl_(std::move(inside)) {}
+plugin_host::plugin_host(plugin_host&&) noexcept = default;
+plugin_host& plugin_host::operator=(plugin_host&&) noexcept = default;
+plugin_host::~plugin_host() = default;
+
+expected<plugin_host> plugin_host::open(node& at, plugin_host_options options) {
+  auto program = find_probe(options.probe);
+  if (!program)
+    return tl::unexpected(program.error());
+  return plugin_host(std::make_unique<impl>(at, std::move(options), std::move(*program)));
+}
+
+expected<plugin_status> plugin_host::load(const std::filesystem::path& file,
+                                          const plugin_values& settings) {
+  return impl_->load(file, settings);
+}
+expected<swap_report> plugin_host::swap(std::string_view name, const std::filesystem::path& file,
+                                        const plugin_values& settings) {
+  return impl_->swap(name, file, settings);
+}
+expected<swap_report> plugin_host::rollback(std::string_view name) { return impl_->rollback(name); }
+std::vector<plugin_status> plugin_host::list() const { return impl_->list(); }
+
+} // namespace edupulse

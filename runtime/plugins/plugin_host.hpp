@@ -1,0 +1,66 @@
+#pragma once
+// What a plugin_host is made of.
+
+#include "runtime/node_impl.hpp"
+#include "runtime/plugins/handover.hpp"
+#include <edupulse/plugin_host.hpp>
+#include <map>
+#include <mutex>
+
+namespace edupulse {
+
+class plugin_host::impl {
+public:
+  impl(node& at, plugin_host_options options, std::filesystem::path probe);
+
+  expected<plugin_status> load(const std::filesystem::path& file, const plugin_values& settings);
+  expected<swap_report> swap(std::string_view name, const std::filesystem::path& file,
+                             const plugin_values& settings);
+  expected<swap_report> rollback(std::string_view name);
+  std::vector<plugin_status> list() const;
+
+private:
+  using handover_ptr = std::shared_ptr<handover>;
+
+  struct loaded_plugin {
+    plugin_code_ptr now;
+    plugin_code_ptr before;                        ///< what a rollback goes back to, or null
+    std::map<std::string, handover_ptr> handovers; ///< by subscription
+  };
+  /// A handler that both versions have.
+  struct follow {
+    std::string subscription;
+    const plugin_handler* old_one;
+    const plugin_handler* new_one;
+    handover_ptr between;
+    std::vector<std::unique_ptr<handler>> ready; ///< the first new objects
+  };
+
+  /// From a file to code that may be used. `expected_name`: of the plugin it takes over from.
+  expected<plugin_code_ptr> bring_in(const std::filesystem::path& file,
+                                     const plugin_values& settings, std::string_view expected_name);
+  expected<void> subscribe(const plugin_code_ptr& code, const plugin_handler& which,
+                           std::map<std::string, handover_ptr>& handovers);
+  static handler_recipe recipe(const plugin_code_ptr& code, const plugin_handler& which,
+                               const handover_ptr& between);
+  plugin_status status_of(const loaded_plugin& of,
+                          const std::vector<subscription_status>& all) const;
+
+  // swap.cpp
+  expected<swap_report> take_over(loaded_plugin& which, plugin_code_ptr to);
+  std::vector<follow> handlers_of_both(const loaded_plugin& which, const plugin_code_ptr& to) const;
+  expected<void> exchange(std::vector<follow>& all, const plugin_code_ptr& to);
+  void go_back(const std::vector<follow>& all, const plugin_code_ptr& to);
+  expected<void> wait_for(const std::vector<follow>& all) const;
+  void resume_if_quarantined(const std::vector<follow>& all);
+
+  node& at_;
+  node_impl& node_;
+  const plugin_host_options options_;
+  const std::filesystem::path probe_;
+  mutable std::mutex mutex_; ///< guards what follows; held during a load or a swap
+  std::map<std::string, loaded_plugin, std::less<>> loaded_;
+  std::uint64_t last_number_ = 0;
+};
+
+} // namespace edupulse
