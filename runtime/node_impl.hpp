@@ -93,6 +93,7 @@ public:
   const node_identity& identity() const noexcept { return identity_; }
   caf::actor_system& system() noexcept { return *system_; }
   std::vector<caf::actor> handler_actors(std::string_view subscription);
+  void say(log_level level, std::string_view text) { log_->say(level, text); }
   keeper& letters() noexcept { return *keeper_; }
   std::vector<std::pair<std::string, std::uint64_t>> counters();
   std::string address() const { return cluster_ ? cluster_->address() : std::string(); }

@@ -98,7 +98,10 @@ std::string text_of_current_exception() {
 class plugin_life final : public handler {
 public:
   plugin_life(plugin_code_ptr code, const plugin_handler& which, std::shared_ptr<handover> between)
-      : code_(std::move(code)), which_(which), between_(std::move(between)) {
+      : code_(std::move(code)),
+        handler_(std::string(code_->what->name()) + "." + std::string(which.name) + "@" +
+                 std::string(code_->what->version())),
+        which_(which), between_(std::move(between)) {
     try {
       object_ = between_->take_ready(code_->number);
       if (!object_)
@@ -111,6 +114,7 @@ public:
   }
 
   ~plugin_life() override {
+    crash_notes::give_back(slot_);
     if (failed_ || which_.snapshot == nullptr || between_->wants(code_->number))
       return;
     try {
@@ -131,15 +135,19 @@ public:
       between_->could_not_begin(code_->number, "restore() threw: " + text_of_current_exception());
       throw;
     }
+    if (code_->notes)
+      slot_ = code_->notes->take(handler_);
     failed_ = false;
     between_->has_begun(code_->number, lane);
   }
 
   outcome handle(const envelope& event, context& ctx) override {
-    failed_ = true; // unless it returns
-    auto said = object_->handle(event, ctx);
-    failed_ = false;
-    return said;
+    if (!code_->notes)
+      return call(event, ctx);
+    if (const auto* const why = code_->notes->refusal(handler_, event.id()))
+      return outcome::reject(*why);
+    const crash_notes::call noted(*code_->notes, slot_, event);
+    return call(event, ctx);
   }
 
   void end_of_batch() override {
@@ -149,7 +157,16 @@ public:
   }
 
 private:
+  outcome call(const envelope& event, context& ctx) {
+    failed_ = true; // unless it returns
+    auto said = object_->handle(event, ctx);
+    failed_ = false;
+    return said;
+  }
+
   const plugin_code_ptr code_;
+  const std::string handler_; ///< as crashes are counted
+  call_slot* slot_ = nullptr;
   const plugin_handler& which_; // the plugin's own, which is never unloaded
   const std::shared_ptr<handover> between_;
   std::unique_ptr<handler> object_;

@@ -8,6 +8,7 @@
 //
 // One `handover` for each subscription of a plugin, shared by the lives of its handlers.
 
+#include "runtime/plugins/crash_notes.hpp"
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -29,6 +30,7 @@ struct plugin_code {
   const plugin* what = nullptr;
   plugin_settings settings;
   std::string file;
+  std::shared_ptr<crash_notes> notes; ///< null: none are taken
 };
 using plugin_code_ptr = std::shared_ptr<const plugin_code>;
 

@@ -24,6 +24,27 @@ plugin_host::impl::impl(node& at, plugin_host_options options, std::filesystem::
     : at_(at), node_(node_access::impl(at)), options_(std::move(options)),
       probe_(std::move(probe)) {}
 
+expected<void> plugin_host::impl::read_crashes() {
+  const auto& data_dir = node_.options().data_dir;
+  if (data_dir.empty() || options_.crashes_max == 0)
+    return {};
+  auto notes = crash_notes::open(data_dir, {options_.crashes_max, options_.deaths_max});
+  if (!notes)
+    return tl::unexpected(notes.error());
+  notes_ = std::move(*notes);
+  for (const auto& one : notes_->found()) {
+    const bool own = one.publisher == node_.identity().id;
+    crashes_.push_back(
+        {to_string(one.event), to_string(one.publisher), one.handler, one.proven, own, one.how});
+    node_.say(log_level::error,
+              "the process before this one died in handler " + quote(one.handler, 256) +
+                  ", with event " + to_string(one.event) +
+                  (own ? ", which was published here and is gone" : ", which comes again") + ": " +
+                  one.how);
+  }
+  return {};
+}
+
 expected<plugin_code_ptr> plugin_host::impl::bring_in(const std::filesystem::path& file,
                                                       const plugin_values& settings,
                                                       std::string_view expected_name) {
@@ -53,7 +74,7 @@ expected<plugin_code_ptr> plugin_host::impl::bring_in(const std::filesystem::pat
   if (!values)
     return of_file(file, std::move(values.error()));
   return std::make_shared<const plugin_code>(
-      plugin_code{++last_number_, *what, std::move(*values), file.native()});
+      plugin_code{++last_number_, *what, std::move(*values), file.native(), notes_});
 }
 
 expected<void> plugin_host::impl::subscribe(const plugin_code_ptr& code,
@@ -95,6 +116,8 @@ expected<plugin_status> plugin_host::impl::load(const std::filesystem::path& fil
       return of_file(file, error(good.error()));
     }
   const auto at = loaded_.emplace(what.name(), std::move(fresh)).first;
+  node_.say(log_level::info, "plugin " + at->first + " " + std::string(what.version()) +
+                                 " loaded from " + quote(file.native(), 512));
   return status_of(at->second, at_.subscriptions());
 }
 
@@ -135,7 +158,10 @@ expected<plugin_host> plugin_host::open(node& at, plugin_host_options options) {
   auto program = find_probe(options.probe);
   if (!program)
     return tl::unexpected(program.error());
-  return plugin_host(std::make_unique<impl>(at, std::move(options), std::move(*program)));
+  auto inside = std::make_unique<impl>(at, std::move(options), std::move(*program));
+  if (auto good = inside->read_crashes(); !good)
+    return tl::unexpected(good.error());
+  return plugin_host(std::move(inside));
 }
 
 expected<plugin_status> plugin_host::load(const std::filesystem::path& file,
@@ -148,5 +174,6 @@ expected<swap_report> plugin_host::swap(std::string_view name, const std::filesy
 }
 expected<swap_report> plugin_host::rollback(std::string_view name) { return impl_->rollback(name); }
 std::vector<plugin_status> plugin_host::list() const { return impl_->list(); }
+const std::vector<crashed_call>& plugin_host::crashes() const noexcept { return impl_->crashes(); }
 
 } // namespace edupulse

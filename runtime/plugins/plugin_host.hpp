@@ -12,6 +12,8 @@ namespace edupulse {
 class plugin_host::impl {
 public:
   impl(node& at, plugin_host_options options, std::filesystem::path probe);
+  expected<void> read_crashes();
+  const std::vector<crashed_call>& crashes() const noexcept { return crashes_; }
 
   expected<plugin_status> load(const std::filesystem::path& file, const plugin_values& settings);
   expected<swap_report> swap(std::string_view name, const std::filesystem::path& file,
@@ -58,6 +60,8 @@ private:
   node_impl& node_;
   const plugin_host_options options_;
   const std::filesystem::path probe_;
+  std::shared_ptr<crash_notes> notes_;
+  std::vector<crashed_call> crashes_;
   mutable std::mutex mutex_; ///< guards what follows; held during a load or a swap
   std::map<std::string, loaded_plugin, std::less<>> loaded_;
   std::uint64_t last_number_ = 0;

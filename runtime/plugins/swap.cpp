@@ -147,6 +147,8 @@ expected<swap_report> plugin_host::impl::take_over(loaded_plugin& which, plugin_
     }
   which.before = from;
   which.now = to;
+  node_.say(log_level::info, "plugin " + std::string(to->what->name()) + ": version " + report.to +
+                                 " took over from " + report.from);
   return report;
 }
 

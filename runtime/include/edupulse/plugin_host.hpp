@@ -84,13 +84,38 @@ struct plugin_host_options {
   duration swap_patience = std::chrono::seconds(10);
   /// Bytes that one object may hand over to its successor.
   std::size_t snapshot_bytes_max = std::size_t{64} << 20;
+  /// Deaths of the process by a handler's own call, as `watch_for_crashes` sees them, until that
+  /// handler is not given that event again: it becomes a dead letter with the signal and where it
+  /// happened. 0: never. Needs a data directory.
+  std::uint32_t crashes_max = 2;
+  /// The same for deaths that nobody saw, such as SIGKILL while memory ran out, when it was in a
+  /// call. Too small: an event that takes long is refused after some hard restarts of the node.
+  std::uint32_t deaths_max = 5;
 };
+
+/// A call that the process before this one died in.
+struct crashed_call {
+  std::string event;     ///< its id
+  std::string publisher; ///< the id of the node that published it
+  std::string handler;   ///< PLUGIN.HANDLER@VERSION
+  bool proven = false;   ///< its own thread crashed; else it is one of those that ran then
+  /// Published on this node itself, and so gone with it. Events of other nodes come again.
+  bool lost = false;
+  std::string how; ///< the signal, and where
+};
+
+/// From now on a crash (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) or exit() in a handler of a
+/// plugin is noted before the process dies as it would have. For programs to decide: it takes the
+/// handlers of those signals, calls the ones that were there before, and stays. Call it once,
+/// early.
+void watch_for_crashes();
 
 /// Any thread; one load, swap or rollback at a time, the others wait. Not from handlers: they would
 /// wait for themselves.
 class plugin_host {
 public:
-  /// `at` must outlive it. Errors: `not_found`, when there is no program to probe with.
+  /// `at` must outlive it. Errors: `not_found`, when there is no program to probe with; `io` for
+  /// the notes of crashes in the data directory.
   static expected<plugin_host> open(node& at, plugin_host_options options = {});
   plugin_host(plugin_host&&) noexcept;
   plugin_host& operator=(plugin_host&&) noexcept;
@@ -114,6 +139,9 @@ public:
   expected<swap_report> rollback(std::string_view name);
   /// By name.
   std::vector<plugin_status> list() const;
+  /// What handlers of plugins were doing when the process before this one died, if it did; also
+  /// logged as an error when it is found.
+  const std::vector<crashed_call>& crashes() const noexcept;
 
 private:
   class impl;
