@@ -1,0 +1,87 @@
+#include "runtime/control/verbs.hpp"
+
+namespace edupulse::control {
+
+namespace {
+
+/// Calls `f` with the desk, one call after the other.
+template <class F> expected<void> at_desk(bench& on, F f) {
+  if (on.plugins == nullptr)
+    return fail(errc::refused, "this node takes no plugins");
+  std::lock_guard guard(on.one_plugin_call);
+  return f(*on.plugins);
+}
+
+plugin_desk::settings read_settings(capnp::List<PluginSetting>::Reader from) {
+  plugin_desk::settings all;
+  for (const auto one : from)
+    all.emplace_back(view(one.getName()), view(one.getValue()));
+  return all;
+}
+
+void tell_names(const std::vector<std::string>& from, capnp::List<capnp::Text>::Builder to) {
+  for (unsigned i = 0; i < to.size(); ++i)
+    to.set(i, from[i]);
+}
+
+void tell_plugin(const plugin_desk::plugin& from, Plugin::Builder to) {
+  to.setName(from.name);
+  to.setVersion(from.version);
+  to.setFile(from.file);
+  to.setState(from.state);
+  tell_names(from.handlers, to.initHandlers(count_of(from.handlers.size())));
+  to.setCanRollBack(from.can_roll_back);
+  to.setPreviousVersion(from.previous_version);
+}
+
+expected<void> tell_swapped(const expected<plugin_desk::swapped>& done, Answer::Builder answer) {
+  if (!done)
+    return tl::unexpected(done.error());
+  auto to = answer.initSwapped();
+  to.setFrom(done->from);
+  to.setTo(done->to);
+  tell_names(done->removed, to.initRemoved(count_of(done->removed.size())));
+  tell_names(done->added, to.initAdded(count_of(done->added.size())));
+  tell_names(done->handed_over, to.initHandedOver(count_of(done->handed_over.size())));
+  to.setTookMs(done->took_ms);
+  return {};
+}
+
+} // namespace
+
+expected<void> list_plugins(bench& on, Answer::Builder to) {
+  return at_desk(on, [&](plugin_desk& desk) -> expected<void> {
+    const auto known = desk.list();
+    auto all = to.initPlugins(count_of(known.size()));
+    for (unsigned i = 0; i < all.size(); ++i)
+      tell_plugin(known[i], all[i]);
+    return {};
+  });
+}
+
+expected<void> load_plugin(bench& on, PluginLoad::Reader what, Answer::Builder to) {
+  return at_desk(on, [&](plugin_desk& desk) -> expected<void> {
+    const auto loaded =
+        desk.load(std::string(view(what.getFile())), read_settings(what.getSettings()));
+    if (!loaded)
+      return tl::unexpected(loaded.error());
+    tell_plugin(*loaded, to.initPlugin());
+    return {};
+  });
+}
+
+expected<void> swap_plugin(bench& on, PluginSwap::Reader what, Answer::Builder to) {
+  return at_desk(on, [&](plugin_desk& desk) {
+    return tell_swapped(desk.swap(std::string(view(what.getName())),
+                                  std::string(view(what.getFile())),
+                                  read_settings(what.getSettings())),
+                        to);
+  });
+}
+
+expected<void> roll_back_plugin(bench& on, std::string_view name, Answer::Builder to) {
+  return at_desk(
+      on, [&](plugin_desk& desk) { return tell_swapped(desk.rollback(std::string(name)), to); });
+}
+
+} // namespace edupulse::control

@@ -1,0 +1,55 @@
+#include "runtime/control/verbs.hpp"
+
+namespace edupulse::control {
+
+namespace {
+
+expected<void> carry_out(bench& on, Request::Reader what, Answer::Builder to) {
+  switch (what.which()) {
+  case Request::VERSION:
+    return tell_version(to.initVersion()), expected<void>();
+  case Request::STATUS:
+    return tell_status(on.at, to.initStatus()), expected<void>();
+  case Request::SUBSCRIPTIONS:
+    return tell_subscriptions(on.at, to), expected<void>();
+  case Request::PAUSE:
+    return pause(on.at, view(what.getPause()), to);
+  case Request::RESUME:
+    return resume(on.at, view(what.getResume()), to);
+  case Request::DEAD_LIST:
+    return list_dead(on, what.getDeadList(), to);
+  case Request::DEAD_SHOW:
+    return show_dead(on, what.getDeadShow(), to);
+  case Request::DEAD_RETRY:
+    return retry_dead(on, what.getDeadRetry(), to);
+  case Request::DEAD_DISCARD:
+    return discard_dead(on, what.getDeadDiscard(), to);
+  case Request::COUNTERS:
+    return tell_counters(on, to), expected<void>();
+  case Request::LEDGER:
+    return tell_ledger(on.at, to.initLedger()), expected<void>();
+  case Request::PLUGIN_LIST:
+    return list_plugins(on, to);
+  case Request::PLUGIN_LOAD:
+    return load_plugin(on, what.getPluginLoad(), to);
+  case Request::PLUGIN_SWAP:
+    return swap_plugin(on, what.getPluginSwap(), to);
+  case Request::PLUGIN_ROLLBACK:
+    return roll_back_plugin(on, view(what.getPluginRollback()), to);
+  }
+  return fail(errc::refused, "this node does not know the request: it is of an older version than "
+                             "the tool");
+}
+
+} // namespace
+
+void answer(bench& on, Request::Reader what, Answer::Builder to) {
+  const auto done = carry_out(on, what, to);
+  if (done)
+    return;
+  auto wrong = to.initError();
+  wrong.setCode(std::string(to_string(done.error().code)));
+  wrong.setText(done.error().text);
+}
+
+} // namespace edupulse::control

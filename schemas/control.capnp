@@ -1,0 +1,224 @@
+@0xfa03caa0840653b8;
+# What an operator's tool asks a node, and what the node answers, over the node's control socket: a
+# unix stream socket that only the node's own user and root may speak to.
+#
+#     message = length (u32, bytes of the body) version (u32, 1) body
+#
+# Numbers are little-endian; the body is a message in Cap'n Proto's standard form, with its segment
+# table. A connection carries one Request of at most 1 MiB, then one Answer of at most
+# 32 MiB, and ends. Times are Unix time in milliseconds.
+#
+# `edupulse` prints answers as JSON under the names that stand here.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("edupulse::control");
+
+struct Request {
+  union {
+    version @0 :Void;
+    status @1 :Void;
+    subscriptions @2 :Void;
+    pause @3 :Text;
+    resume @4 :Text;
+    # A subscription.
+
+    deadList @5 :DeadList;
+    deadShow @6 :UInt64;
+    deadRetry @7 :DeadSelection;
+    deadDiscard @8 :DeadSelection;
+    counters @9 :Void;
+    ledger @10 :Void;
+    pluginList @11 :Void;
+    pluginLoad @12 :PluginLoad;
+    pluginSwap @13 :PluginSwap;
+    pluginRollback @14 :Text;
+  }
+}
+
+struct DeadList {
+  subscription @0 :Text;
+  # Empty: of all.
+  after @1 :UInt64;
+  # Letters with a greater id: the last one's, to go on.
+  limit @2 :UInt32;
+  # At most 1,000 are answered at once.
+}
+
+struct DeadSelection {
+  union {
+    id @0 :UInt64;
+    subscription @1 :Text;
+    # All of it.
+  }
+}
+
+struct PluginSetting {
+  name @0 :Text;
+  value @1 :Text;
+}
+
+struct PluginLoad {
+  file @0 :Text;
+  settings @1 :List(PluginSetting);
+}
+
+struct PluginSwap {
+  name @0 :Text;
+  file @1 :Text;
+  settings @2 :List(PluginSetting);
+}
+
+struct Answer {
+  union {
+    error @0 :Error;
+    done @1 :Done;
+    version @2 :NodeVersion;
+    status @3 :NodeStatus;
+    subscriptions @4 :List(Subscription);
+    deadLetters @5 :List(DeadLetter);
+    deadLetter @6 :DeadLetter;
+    counters @7 :List(Counter);
+    ledger @8 :Ledger;
+    plugins @9 :List(Plugin);
+    plugin @10 :Plugin;
+    swapped @11 :Swapped;
+  }
+}
+
+struct Error {
+  code @0 :Text;
+  # As in schemas/error.hpp: not_found, refused, ...
+  text @1 :Text;
+}
+
+struct Done {
+  count @0 :UInt64;
+  # Of what was asked for: letters, subscriptions.
+}
+
+struct NodeVersion {
+  version @0 :Text;
+  compiler @1 :Text;
+  capnp @2 :Text;
+}
+
+struct NodeStatus {
+  name @0 :Text;
+  id @1 :Text;
+  epoch @2 :UInt64;
+  address @3 :Text;
+  # Empty: it takes no connections.
+  pid @4 :UInt32;
+  version @5 :Text;
+  members @6 :List(Member);
+
+  struct Member {
+    name @0 :Text;
+    id @1 :Text;
+    epoch @2 :UInt64;
+    address @3 :Text;
+    state @4 :Text;
+    self @5 :Bool;
+    connected @6 :Bool;
+    keptBytes @7 :UInt64;
+    # Of events that it is owed.
+  }
+}
+
+struct Subscription {
+  name @0 :Text;
+  filter @1 :Text;
+  scope @2 :Text;
+  # Empty: one of its own.
+  group @3 :Text;
+  state @4 :Text;
+  pending @5 :UInt64;
+  inFlight @6 :UInt64;
+  restarts @7 :UInt64;
+}
+
+struct DeadLetter {
+  id @0 :UInt64;
+  subscription @1 :Text;
+  node @2 :Text;
+  topic @3 :Text;
+  key @4 :Text;
+  eventId @5 :Text;
+  publisher @6 :Text;
+  occurredAtMs @7 :Int64;
+  diedMs @8 :Int64;
+  reason @9 :Text;
+  errorType @10 :Text;
+  # Of the last attempt, when it threw.
+  redrives @11 :UInt32;
+  redriving @12 :Bool;
+  attempts @13 :List(Attempt);
+  # The first and the last nine.
+
+  struct Attempt {
+    endedMs @0 :Int64;
+    what @1 :Text;
+    errorType @2 :Text;
+    text @3 :Text;
+  }
+
+  # -- of one letter, not in lists ----------------------------------------------------
+  meta @14 :List(Entry);
+  struct Entry {
+    name @0 :Text;
+    value @1 :Text;
+  }
+  schemaId @15 :UInt64;
+  payloadBytes @16 :UInt32;
+  payload @17 :Data;
+  # A message without a segment table, cut after 4 KiB. Empty where there is JSON.
+  payloadJson @18 :Text;
+  # Where the node knows the schema.
+}
+
+struct Counter {
+  name @0 :Text;
+  value @1 :UInt64;
+}
+
+struct Ledger {
+  balances @0 :Bool;
+  lines @1 :List(Line);
+  struct Line {
+    topic @0 :Text;
+    subscription @1 :Text;
+    received @2 :Bool;
+    # Published on another node, whose ledger counts it, too.
+    published @3 :UInt64;
+    handled @4 :UInt64;
+    dead @5 :UInt64;
+    expired @6 :UInt64;
+    dropped @7 :UInt64;
+    pending @8 :UInt64;
+    retries @9 :UInt64;
+    crashes @10 :UInt64;
+    balances @11 :Bool;
+  }
+}
+
+struct Plugin {
+  name @0 :Text;
+  version @1 :Text;
+  file @2 :Text;
+  state @3 :Text;
+  handlers @4 :List(Text);
+  # The names of its subscriptions.
+  canRollBack @5 :Bool;
+  previousVersion @6 :Text;
+}
+
+struct Swapped {
+  from @0 :Text;
+  to @1 :Text;
+  # Versions.
+  removed @2 :List(Text);
+  added @3 :List(Text);
+  handedOver @4 :List(Text);
+  # Handlers: without a successor, new, and those whose state the new version has.
+  tookMs @5 :UInt64;
+}
