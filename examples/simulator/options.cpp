@@ -1,5 +1,5 @@
 #include "options.hpp"
-#include "nearest.hpp"
+#include "schemas/nearest.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>

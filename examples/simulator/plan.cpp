@@ -1,5 +1,5 @@
 #include "plan.hpp"
-#include "nearest.hpp"
+#include "schemas/nearest.hpp"
 #include "words.hpp"
 #include <algorithm>
 #include <array>

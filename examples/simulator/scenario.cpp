@@ -1,8 +1,8 @@
 // Scenarios, from TOML.
 
-#include "nearest.hpp"
 #include "plan.hpp"
 #include "scenario_files.hpp"
+#include "schemas/nearest.hpp"
 #include "words.hpp"
 #include <algorithm>
 #include <cmath>

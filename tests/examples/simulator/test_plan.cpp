@@ -1,5 +1,5 @@
-#include "nearest.hpp"
 #include "plan.hpp"
+#include "schemas/nearest.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/scratch_dir.hpp"
 #include <fstream>

@@ -1,14 +1,14 @@
 #pragma once
 // What somebody may have meant.
 
+#include "schemas/error.hpp"
 #include <algorithm>
-#include <edupulse/event.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-namespace edupulse::simulator {
+namespace edupulse {
 
 /// Levenshtein's distance.
 inline std::size_t edits_between(std::string_view a, std::string_view b) {
@@ -37,4 +37,4 @@ inline std::string did_you_mean(std::string_view what, const std::vector<std::st
   return ": did you mean " + quote(*nearest) + "?";
 }
 
-} // namespace edupulse::simulator
+} // namespace edupulse
