@@ -29,7 +29,7 @@ install(TARGETS ${_libraries} capnpc-edupulse EXPORT edupulse
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 if(TARGET edupulse-pki)
-  install(TARGETS edupulse-pki RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
+  install(TARGETS edupulse edupulse-node edupulse-pki RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 endif()
 install(EXPORT edupulse NAMESPACE edupulse:: FILE edupulseTargets.cmake DESTINATION "${_package}")
 

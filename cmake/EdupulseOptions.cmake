@@ -2,7 +2,7 @@
 include_guard()
 
 option(EDUPULSE_DEVELOPER "Tests, examples, benchmarks, warnings as errors" ${PROJECT_IS_TOP_LEVEL})
-option(EDUPULSE_PROGRAMS "edupulse-pki; needs CLI11" ${PROJECT_IS_TOP_LEVEL})
+option(EDUPULSE_PROGRAMS "edupulse, edupulse-node, edupulse-pki; need CLI11 and nlohmann-json" ${PROJECT_IS_TOP_LEVEL})
 set(EDUPULSE_SANITIZE "" CACHE STRING "address, thread or undefined; several with commas")
 
 option(EDUPULSE_FUZZ "Programs of libFuzzer for tests/fuzz; needs clang" OFF)

@@ -76,7 +76,7 @@ struct Answer {
     status @3 :NodeStatus;
     subscriptions @4 :List(Subscription);
     deadLetters @5 :List(DeadLetter);
-    deadLetter @6 :DeadLetter;
+    deadLetter @6 :WholeDeadLetter;
     counters @7 :List(Counter);
     ledger @8 :Ledger;
     plugins @9 :List(Plugin);
@@ -161,18 +161,20 @@ struct DeadLetter {
     errorType @2 :Text;
     text @3 :Text;
   }
+}
 
-  # -- of one letter, not in lists ----------------------------------------------------
-  meta @14 :List(Entry);
+struct WholeDeadLetter {
+  letter @0 :DeadLetter;
+  meta @1 :List(Entry);
   struct Entry {
     name @0 :Text;
     value @1 :Text;
   }
-  schemaId @15 :UInt64;
-  payloadBytes @16 :UInt32;
-  payload @17 :Data;
+  schemaId @2 :UInt64;
+  payloadBytes @3 :UInt32;
+  payload @4 :Data;
   # A message without a segment table, cut after 4 KiB. Empty where there is JSON.
-  payloadJson @18 :Text;
+  payloadJson @5 :Text;
   # Where the node knows the schema.
 }
 

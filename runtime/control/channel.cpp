@@ -29,7 +29,12 @@ void put_number(char* bytes, std::uint32_t value) noexcept {
     bytes[i] = static_cast<char>(value >> 8 * i & 0xff);
 }
 
+tl::unexpected<error> closed() { return fail(errc::io, "the other end has closed the connection"); }
+
+/// Who closes it with something unread resets it.
 tl::unexpected<error> trouble() {
+  if (errno == ECONNRESET || errno == EPIPE)
+    return closed();
   return fail(errc::io, std::string("the connection broke: ") + std::strerror(errno));
 }
 
@@ -61,7 +66,7 @@ expected<void> channel::read_all(char* to, std::size_t bytes, time_point deadlin
   while (bytes > 0) {
     const auto got = ::recv(socket_, to, bytes, MSG_DONTWAIT);
     if (got == 0)
-      return fail(errc::io, "the other end has closed the connection");
+      return closed();
     if (got > 0) {
       to += got;
       bytes -= static_cast<std::size_t>(got);

@@ -57,7 +57,7 @@ std::string payload_json(const bench& on, const envelope& event) {
   return read ? json : std::string();
 }
 
-void tell_event(const bench& on, const envelope& event, DeadLetter::Builder to) {
+void tell_event(const bench& on, const envelope& event, WholeDeadLetter::Builder to) {
   auto meta = to.initMeta(count_of(event.meta_count()));
   for (unsigned i = 0; i < meta.size(); ++i) {
     const auto [name, value] = event.meta_at(i);
@@ -119,9 +119,9 @@ expected<void> show_dead(const bench& on, std::uint64_t id, Answer::Builder to) 
     return tl::unexpected(letters.error());
   if (letters->empty() || letters->front().id != id)
     return tl::unexpected(dead_letter_errors::not_found(id));
-  auto letter = to.initDeadLetter();
-  tell_letter(letters->front(), letter);
-  tell_event(on, *letters->front().event, letter);
+  auto whole = to.initDeadLetter();
+  tell_letter(letters->front(), whole.initLetter());
+  tell_event(on, *letters->front().event, whole);
   return {};
 }
 

@@ -144,15 +144,16 @@ TEST_CASE("G92: one dead letter is shown with its payload, as JSON where the sch
     one.bury(1);
     const auto id = one.at.dead_letters().value().front().id;
     const auto told = one.tell([&](auto request) { request.setDeadShow(id); });
-    const auto letter = (*told).getDeadLetter();
+    const auto whole = (*told).getDeadLetter();
+    const auto letter = whole.getLetter();
     CHECK(letter.getId() == id);
     REQUIRE(letter.getAttempts().size() == 1);
     CHECK(letter.getAttempts()[0].getText() == "cannot index it");
-    REQUIRE(letter.getMeta().size() == 1);
-    CHECK(letter.getMeta()[0].getValue() == "north");
-    CHECK(letter.getPayloadBytes() > 0);
-    CHECK((letter.getPayload().size() == 0) == known);
-    CHECK((std::string(letter.getPayloadJson().cStr()).find(R"("title":"bad")") !=
+    REQUIRE(whole.getMeta().size() == 1);
+    CHECK(whole.getMeta()[0].getValue() == "north");
+    CHECK(whole.getPayloadBytes() > 0);
+    CHECK((whole.getPayload().size() == 0) == known);
+    CHECK((std::string(whole.getPayloadJson().cStr()).find(R"("title":"bad")") !=
            std::string::npos) == known);
     CHECK(one.tell([&](auto request) { request.setDeadShow(id + 1); }).trouble() == "not_found");
     CHECK(one.tell([&](auto request) { request.setDeadShow(0); }).trouble() == "not_found");

@@ -1,0 +1,23 @@
+#pragma once
+// What our programs have in common when they are called: exit codes, and what they say of words
+// that they do not know.
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string_view>
+
+namespace edupulse::cli {
+
+inline constexpr int done = 0;
+inline constexpr int refused = 1; ///< by the node, or by what was asked for
+inline constexpr int wrong_use = 2;
+inline constexpr int nobody_there = 3;
+
+/// The code to exit with, when the command line has ended the program: it asked for help, or was
+/// wrong. Nothing: go on.
+std::optional<int> parse(CLI::App& app, int argc, char** argv);
+
+/// "NAME=VALUE" in two; nothing without a name or "=".
+std::optional<std::pair<std::string, std::string>> split_setting(std::string_view text);
+
+} // namespace edupulse::cli

@@ -1,0 +1,89 @@
+// edupulse-node: the smallest program that is a node. Read `run`: signals, a node, its plugins, its
+// control socket; and the end. See docs/operating.md.
+
+#include "runtime/cli/command_line.hpp"
+#include "runtime/cli/node_options.hpp"
+#include <csignal>
+#include <edupulse/control.hpp>
+#include <iostream>
+
+namespace edupulse::cli {
+
+namespace {
+
+/// SIGINT and SIGTERM wait to be asked for; every thread is begun after this, and has them blocked.
+class end_signal {
+public:
+  end_signal() {
+    sigemptyset(&both_);
+    sigaddset(&both_, SIGINT);
+    sigaddset(&both_, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &both_, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+  /// From then on the next one ends the process at once.
+  void wait() const {
+    int which = 0;
+    while (sigwait(&both_, &which) != 0) {
+    }
+    pthread_sigmask(SIG_UNBLOCK, &both_, nullptr);
+  }
+
+private:
+  sigset_t both_{};
+};
+
+expected<void> load_plugins(const program_options& how) {
+  if (how.plugins.empty() && how.settings.empty())
+    return {};
+  return fail(errc::refused, "this edupulse-node was built without plugins: leave --plugin and "
+                             "--set away");
+}
+
+/// Whoever waits for this line reads a pipe.
+void say_what_it_is(const node& at, const control_socket& control) {
+  std::cout << "name=" << quote(at.name(), 255)
+            << " node=" << (at.address().empty() ? "-" : at.address())
+            << " control=" << control.path().string() << std::endl;
+}
+
+/// What was owed and is not any more is in the ledger.
+void say_goodbye(const node& at, const stop_report& report) {
+  std::cerr << to_string(at.ledger());
+  if (report.dropped > 0)
+    std::cerr << "edupulse-node: " << report.dropped << " deliveries were dropped\n";
+  if (report.stuck_calls > 0)
+    std::cerr << "edupulse-node: " << report.stuck_calls << " handlers did not return\n";
+}
+
+expected<void> run(const program_options& how) {
+  const end_signal told; // before there are threads
+  auto at = node::start(how.node);
+  if (!at)
+    return tl::unexpected(at.error());
+  if (auto good = load_plugins(how); !good)
+    return good;
+  const auto control = control_socket::open(*at, {.path = how.socket});
+  if (!control)
+    return tl::unexpected(control.error());
+  say_what_it_is(*at, *control);
+  told.wait();
+  say_goodbye(*at, at->stop(how.drain)); // the control socket answers meanwhile
+  return {};
+}
+
+} // namespace
+
+} // namespace edupulse::cli
+
+int main(int argc, char** argv) {
+  namespace cli = edupulse::cli;
+  const auto how = cli::parse_options(argc, argv);
+  if (const int* code = std::get_if<int>(&how))
+    return *code;
+  const auto good = cli::run(std::get<cli::program_options>(how));
+  if (good)
+    return cli::done;
+  std::cerr << "edupulse-node: " << good.error().text << '\n';
+  return cli::refused;
+}

@@ -1,0 +1,280 @@
+// `edupulse` from outside, against nodes of this process.
+
+#include "runtime/control/plugin_desk.hpp"
+#include "tests/support/control_end.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/json.hpp"
+#include "tests/support/lessons.hpp"
+#include "tests/support/program.hpp"
+#include <algorithm>
+#include <edupulse/control.hpp>
+#include <thread>
+
+using namespace edupulse;
+using namespace edupulse::test;
+using Catch::Matchers::Contains;
+using Catch::Matchers::StartsWith;
+
+namespace {
+
+struct finished {
+  int code = 0;
+  std::string output;
+  std::string errors;
+};
+
+finished run(std::vector<std::string> arguments) {
+  program it(EDUPULSE_TOOL_PROGRAM, std::move(arguments));
+  it.close_input();
+  const int code = it.wait();
+  return {code, it.output(), it.errors()};
+}
+
+const event_type* lesson_type(std::string_view name) {
+  const auto& type = event_traits<LessonPublished>::type();
+  return name == type.name ? &type : nullptr;
+}
+
+/// A node that an operator can ask.
+struct attended {
+  explicit attended(plugin_desk* desk = nullptr)
+      : control(control_socket::open(at, {.types = lesson_type, .plugins = desk}).value()) {}
+
+  finished tool(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"--data", home.path().string()});
+    return run(std::move(arguments));
+  }
+  /// It must work.
+  std::string say(std::vector<std::string> arguments) const {
+    const auto it = tool(std::move(arguments));
+    INFO(it.output << it.errors);
+    REQUIRE(it.code == 0);
+    CHECK(it.errors.empty());
+    return it.output;
+  }
+  nlohmann::json json(std::vector<std::string> arguments) const {
+    arguments.emplace_back("--json");
+    return parse_json(say(std::move(arguments)));
+  }
+
+  scratch_dir home;
+  node at = start_quiet({.data_dir = home.path()});
+  control_socket control;
+};
+
+/// Whoever connects gets `bytes` for an answer.
+class liar {
+public:
+  liar(const std::filesystem::path& path, std::string bytes)
+      : door_(control::listener::open(path).value()), thread_([this, bytes] {
+          int guest = -1;
+          while ((guest = ::accept(door_->number(), nullptr, nullptr)) < 0)
+            std::this_thread::yield();
+          char byte = 0;
+          while (::recv(guest, &byte, 1, 0) < 0) {
+          }
+          static_cast<void>(::send(guest, bytes.data(), bytes.size(), MSG_NOSIGNAL));
+          ::close(guest);
+        }) {}
+  ~liar() { thread_.join(); }
+
+private:
+  std::unique_ptr<control::listener> door_;
+  std::thread thread_;
+};
+
+class noting_desk final : public plugin_desk {
+public:
+  std::vector<plugin> list() override {
+    return {{"search", "1", "/a.so", "running", {}, false, ""}};
+  }
+  expected<plugin> load(const std::string& file, const settings& with) override {
+    noted = "load " + file;
+    for (const auto& [name, value] : with)
+      noted += " " + name + "=" + value;
+    return list().front();
+  }
+  expected<swapped> swap(const std::string& name, const std::string& file,
+                         const settings&) override {
+    noted = "swap " + name + " " + file;
+    return swapped{"1", "2", {}, {"search.new"}, {}, 7};
+  }
+  expected<swapped> rollback(const std::string&) override {
+    return fail(errc::not_found, "nothing to go back to");
+  }
+  std::string noted;
+};
+
+} // namespace
+
+TEST_CASE("G92: a day of repairs with the tool: dead letters, why, fixed, tried again, balanced") {
+  attended one;
+  std::atomic<bool> broken = true;
+  REQUIRE(one.at.subscribe<LessonPublished>("indexer", [&](LessonPublished::Reader lesson) {
+    return broken && lesson.getTitle() == "poison" ? outcome::reject("no such teacher")
+                                                   : outcome::ok();
+  }));
+  for (const char* id : {"a", "b", "c"})
+    REQUIRE(publish_lesson(one.at, id, "poison"));
+  REQUIRE(one.at.drain(10s));
+  eventually([&] { return one.at.dead_letters().value().size() == 3; });
+
+  const auto table = one.say({"dead", "ls"});
+  CHECK_THAT(table,
+             Contains("indexer") && Contains("lesson.published") && Contains("no such teacher"));
+  const auto letters = one.json({"dead", "ls"});
+  REQUIRE(letters.size() == 3);
+  CHECK(letters[1]["key"] == "b");
+  CHECK(letters[1]["attempts"][0]["text"] == "no such teacher");
+  const auto id = letters[1]["id"].get<std::uint64_t>();
+  CHECK(one.json({"dead", "ls", "--after", std::to_string(id)}).size() == 1);
+  CHECK(one.json({"dead", "ls", "--subscription", "another"}).empty());
+  CHECK_THAT(one.say({"dead", "ls", "--limit", "2"}), Contains("--after " + std::to_string(id)));
+
+  const auto letter = one.json({"dead", "show", std::to_string(id)});
+  CHECK(letter["payload"]["title"] == "poison");
+  CHECK(letter["reason"] == "no such teacher");
+  CHECK_THAT(one.say({"dead", "show", std::to_string(id)}), Contains(R"("title":"poison")"));
+
+  CHECK(one.say({"dead", "discard", std::to_string(id)}) == "1 letter is thrown away\n");
+  broken = false;
+  CHECK(one.json({"dead", "retry", "--subscription", "indexer"})["count"] == 2);
+  eventually([&] { return one.at.dead_letters().value().empty(); });
+  CHECK(one.say({"dead", "ls"}) == "there are no dead letters\n");
+  const auto book = one.json({"ledger"});
+  CHECK(book["balances"] == true);
+  CHECK(book["lines"][0]["handled"] == 2);
+  CHECK(book["lines"][0]["dropped"] == 1);
+  CHECK_THAT(one.say({"ledger"}), Contains("balanced"));
+}
+
+TEST_CASE(
+    "G92: of several letters the others are tried when one is not there, which is then said") {
+  attended one;
+  REQUIRE(one.at.subscribe<LessonPublished>(
+      "indexer", [](LessonPublished::Reader) { return outcome::reject("no"); }));
+  REQUIRE(publish_lesson(one.at, "a"));
+  eventually([&] { return one.at.dead_letters().value().size() == 1; });
+  const auto id = std::to_string(one.at.dead_letters().value().front().id);
+  const auto it = one.tool({"dead", "discard", "77777", id, "--json"});
+  CHECK(it.code == 1);
+  CHECK_THAT(it.errors, Contains("there is no dead letter 77777"));
+  const auto said = parse_json(it.output);
+  CHECK(said["count"] == 1);
+  CHECK(said["failed"][0]["code"] == "not_found");
+  CHECK(one.at.dead_letters().value().empty());
+}
+
+TEST_CASE("edupulse: a handler is listed, paused and resumed") {
+  attended one;
+  journal seen;
+  REQUIRE(one.at.subscribe<LessonPublished>("indexer", note_in(seen)));
+  CHECK(one.json({"handler", "ls"})[0]["state"] == "running");
+  CHECK(one.say({"handler", "pause", "indexer"}) == "indexer is paused\n");
+  CHECK_THAT(one.say({"handler", "ls"}), Contains("paused"));
+  CHECK(one.json({"handler", "resume", "indexer"})["count"] == 1);
+  CHECK(one.json({"handler", "ls"})[0]["state"] == "running");
+  const auto none = one.tool({"handler", "pause", "index"});
+  CHECK(none.code == 1);
+  CHECK_THAT(none.errors, StartsWith("edupulse: there is no subscription named 'index'"));
+}
+
+TEST_CASE("edupulse: the node, its counters and its version, as a table and as JSON") {
+  const attended one;
+  CHECK_THAT(one.say({"node", "status"}), Contains(to_string(one.at.id())) && Contains("itself"));
+  const auto status = one.json({"node", "status"});
+  CHECK(status["name"] == "test");
+  CHECK(status["members"][0]["self"] == true);
+  CHECK(one.json({"counters"})["control.refused"] == 0);
+  CHECK_THAT(one.say({"counters"}), Contains("events.routed"));
+  CHECK(one.json({"version"})["node"]["version"] == status["version"]);
+  const auto alone = run({"version", "--json"});
+  CHECK(alone.code == 0);
+  CHECK(parse_json(alone.output)["node"].is_null());
+}
+
+TEST_CASE("edupulse: what a terminal would obey is shown as it is written, and JSON escapes it") {
+  attended one;
+  const std::string evil = "a\x1b[2J\r\x7f\xc2\x9b"
+                           "1m\xe2\x80\xae"
+                           "b\xff\xc3\xa9";
+  journal seen;
+  REQUIRE(one.at.subscribe<LessonPublished>(evil, note_in(seen)));
+  const auto table = one.say({"handler", "ls"});
+  CHECK_THAT(table, Contains("a\\x1b[2J\\x0d\\x7f\\xc2\\x9b1m\\xe2\\x80\\xaeb\\xff\xc3\xa9"));
+  const auto tame = [](char c) { return (c >= 0x20 && c != 0x7f) || c == '\n' || c < 0; };
+  CHECK(std::all_of(table.begin(), table.end(), tame));
+  const auto text = one.say({"handler", "ls", "--json"});
+  CHECK(std::all_of(text.begin(), text.end(),
+                    [](char c) { return c == '\n' || (c >= 0x20 && c < 0x7f); }));
+  CHECK_THAT(parse_json(text)[0]["name"].get<std::string>(), StartsWith("a\x1b[2J\r\x7f"));
+  const auto unknown = one.tool({"handler", "pause", "x\x1b[2J"});
+  CHECK_THAT(unknown.errors, Contains("x\\x1b[2J"));
+}
+
+TEST_CASE("edupulse: plugins are loaded, swapped and rolled back by whoever runs them") {
+  noting_desk desk;
+  const attended one(&desk);
+  CHECK(one.json({"plugin", "ls"})[0]["canRollBack"] == false);
+  one.say({"plugin", "load", "some/../b.so", "--set", "path=/x y", "--set", "depth=2=3"});
+  CHECK(desk.noted ==
+        "load " + (std::filesystem::current_path() / "b.so").string() + " path=/x y depth=2=3");
+  CHECK_THAT(one.say({"plugin", "swap", "search", "/c.so"}),
+             Contains("search went from 1 to 2 in 7 ms") && Contains("search.new"));
+  CHECK(desk.noted == "swap search /c.so");
+  const auto back = one.tool({"plugin", "rollback", "search", "--json"});
+  CHECK(back.code == 1);
+  CHECK(parse_json(back.output)["error"]["code"] == "not_found");
+  CHECK(one.tool({"plugin", "load", "/b.so", "--set", "path"}).code == 2);
+  const attended without;
+  CHECK_THAT(without.tool({"plugin", "ls"}).errors, Contains("takes no plugins"));
+}
+
+TEST_CASE("edupulse: a command line that makes no sense exits with 2 and names what is near") {
+  const auto wrong = [](std::vector<std::string> arguments) {
+    const auto it = run(std::move(arguments));
+    INFO(it.errors);
+    CHECK(it.code == 2);
+    CHECK(it.output.empty());
+    CHECK_THAT(it.errors, StartsWith("edupulse: "));
+    return it.errors;
+  };
+  CHECK_THAT(wrong({"node", "stauts"}), Contains("did you mean \"status\"?"));
+  CHECK_THAT(wrong({"--socket", "x", "handlers", "ls"}), Contains("did you mean \"handler\"?"));
+  CHECK_THAT(wrong({"dead", "ls", "--subscripton", "x"}),
+             Contains("did you mean \"--subscription\"?"));
+  wrong({});
+  wrong({"dead"});
+  wrong({"dead", "show", "-1"});
+  wrong({"dead", "show", "first"});
+  wrong({"dead", "ls", "--limit", "1001"});
+  wrong({"dead", "retry", "1", "--subscription", "x"});
+  CHECK_THAT(wrong({"dead", "retry"}), Contains("which letters?"));
+  CHECK_THAT(wrong({"node", "status"}), Contains("which node?"));
+  const auto help = run({"--help"});
+  CHECK(help.code == 0);
+  CHECK_THAT(help.output, Contains("Exit codes: 0 done, 1 the node said no"));
+}
+
+TEST_CASE("edupulse: where no node answers, or what answers is none, the code is 3") {
+  scratch_dir home;
+  const std::string path = home / "s";
+  const auto nobody = [&] {
+    const auto it = run({"node", "status", "--socket", path});
+    INFO(it.output << it.errors);
+    CHECK(it.code == 3);
+    CHECK(it.output.empty());
+    return it.errors;
+  };
+  CHECK_THAT(nobody(), Contains("no node answers at"));
+  using namespace std::string_literals;
+  const auto lied = [&](const std::string& bytes) {
+    const liar one(path, bytes);
+    return nobody();
+  };
+  CHECK_THAT(lied(""), Contains("closed the connection"));
+  CHECK_THAT(lied("HTTP/1.1 200 OK\r\n\r\n"), Contains("version 1"));
+  CHECK_THAT(lied("\xf8\xff\xff\xff\1\0\0\0"s), Contains("the limit is"));
+  CHECK_THAT(lied("\x10\0\0\0\1\0\0\0\0\0\0\0\1\0\0\0\xfc\xff\xff\x7f\xff\xff\xff\xff"s),
+             Contains("makes no sense"));
+}
