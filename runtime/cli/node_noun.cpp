@@ -1,8 +1,12 @@
 #include "runtime/cli/nouns.hpp"
+#include <algorithm>
+#include <poll.h>
 
 namespace edupulse::cli {
 
 namespace {
+
+// -- status -------------------------------------------------------------------------------
 
 std::string status_text(control::Answer::Reader answer) {
   const auto from = answer.getStatus();
@@ -27,12 +31,59 @@ std::string status_text(control::Answer::Reader answer) {
   return text + members.text();
 }
 
+int status(const tool& with) {
+  return with.show([](auto request) { request.setStatus(); }, status_text);
+}
+
+// -- wait ---------------------------------------------------------------------------------
+
+constexpr int look_again_ms = 100;
+
+struct patience {
+  std::size_t members = 1;
+  unsigned within_s = 30;
+};
+
+/// A node that is not there yet is waited for like members that are not.
+int wait(const tool& with, const patience& how) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(how.within_s);
+  for (;;) {
+    std::size_t alive = 0;
+    const auto told = with.ask(
+        [](auto request) { request.setStatus(); },
+        [&](control::Answer::Reader answer) {
+          const auto all = answer.getStatus().getMembers();
+          alive = static_cast<std::size_t>(std::count_if(
+              all.begin(), all.end(), [](const auto& one) { return one.getState() == "alive"; }));
+        });
+    if (!told && told.error().exit_code != nobody_there)
+      return with.complain(told.error());
+    if (told && alive >= how.members)
+      return status(with);
+    if (std::chrono::steady_clock::now() >= deadline)
+      return with.complain(told ? trouble{refused, "timed_out",
+                                          std::to_string(alive) + " of " +
+                                              std::to_string(how.members) + " members are alive"}
+                                : told.error());
+    ::poll(nullptr, 0, look_again_ms);
+  }
+}
+
 } // namespace
 
 void add_node(CLI::App& to, tool& with) {
   auto& noun = add_noun(to, "node", "the node itself");
   add_verb(noun, with, "status", "who it is, and the members of its cluster",
-           [&with] { return with.show([](auto request) { request.setStatus(); }, status_text); });
+           [&with] { return status(with); });
+  const auto how = std::make_shared<patience>();
+  auto& waiting = add_verb(noun, with, "wait", "until it answers and members are alive",
+                           [&with, how] { return wait(with, *how); });
+  waiting.add_option("--members", how->members, "so many at least, itself among them")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  waiting.add_option("--within", how->within_s, "seconds")
+      ->check(CLI::Range(0, 86400))
+      ->capture_default_str();
 }
 
 } // namespace edupulse::cli

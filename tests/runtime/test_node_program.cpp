@@ -76,6 +76,7 @@ TEST_CASE("edupulse-node: it says what it is, answers its operator, and ends wit
 TEST_CASE("edupulse-node: two of them are a cluster, and an operator sees who comes and goes") {
   runs one("n1");
   runs two("n2", {"--join", one.address()});
+  CHECK(one.ask({"node", "wait", "--members", "2"})["members"].size() == 2);
   const auto state_of_two = [&]() -> std::string {
     const auto status = one.ask({"node", "status"});
     for (const auto& member : status["members"])
@@ -83,7 +84,7 @@ TEST_CASE("edupulse-node: two of them are a cluster, and an operator sees who co
         return member["state"];
     return "unknown";
   };
-  eventually([&] { return state_of_two() == "alive"; });
+  CHECK(state_of_two() == "alive");
   two.it().signal(SIGTERM);
   CHECK(two.it().wait() == 0);
   eventually([&] { return state_of_two() != "alive"; });

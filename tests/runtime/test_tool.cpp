@@ -212,6 +212,21 @@ TEST_CASE("edupulse: what a terminal would obey is shown as it is written, and J
   CHECK_THAT(unknown.errors, Contains("x\\x1b[2J"));
 }
 
+TEST_CASE("edupulse: a node and its members are waited for, and not longer than it was said") {
+  const attended one;
+  CHECK(one.json({"node", "wait"})["name"] == "test");
+  const auto lonely = one.tool({"node", "wait", "--members", "2", "--within", "0"});
+  CHECK(lonely.code == 1);
+  CHECK_THAT(lonely.errors, Contains("1 of 2 members are alive"));
+  CHECK(run({"node", "wait", "--within", "0", "--socket", one.home / "none"}).code == 3);
+
+  scratch_dir home;
+  program early(EDUPULSE_TOOL_PROGRAM, {"node", "wait", "--data", home.path()});
+  auto late = start_quiet({.data_dir = home.path()});
+  const auto control = control_socket::open(late).value();
+  CHECK(early.wait() == 0);
+}
+
 TEST_CASE("edupulse: plugins are loaded, swapped and rolled back by whoever runs them") {
   noting_desk desk;
   const attended one(&desk);
