@@ -16,7 +16,8 @@ set(_headers "${CMAKE_INSTALL_INCLUDEDIR}/edupulse-runtime")
 set(_package "${CMAKE_INSTALL_LIBDIR}/cmake/edupulse")
 
 # -- libraries: edupulse_runtime here is edupulse::runtime there ----------------------------------
-set(_libraries edupulse_schemas edupulse_core edupulse_actors edupulse_tls edupulse_runtime)
+set(_libraries edupulse_schemas edupulse_core edupulse_actors edupulse_tls edupulse_runtime
+    edupulse_plugin edupulse_plugin_host)
 if(TARGET edupulse_testing)
   list(APPEND _libraries edupulse_testing)
 endif()
@@ -24,8 +25,10 @@ foreach(_library IN LISTS _libraries)
   string(REPLACE "edupulse_" "" _short ${_library})
   set_target_properties(${_library} PROPERTIES EXPORT_NAME ${_short})
 endforeach()
-target_include_directories(edupulse_schemas INTERFACE "$<INSTALL_INTERFACE:${_headers}>")
-install(TARGETS ${_libraries} capnpc-edupulse EXPORT edupulse
+foreach(_library IN ITEMS edupulse_schemas edupulse_plugin)
+  target_include_directories(${_library} INTERFACE "$<INSTALL_INTERFACE:${_headers}>")
+endforeach()
+install(TARGETS ${_libraries} capnpc-edupulse edupulse-plugin-probe EXPORT edupulse
         ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
 if(TARGET edupulse-pki)
@@ -57,7 +60,7 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/package/edupulseConfigVe
   COMPATIBILITY SameMinorVersion) # before 1.0 a minor version may break
 install(FILES "${PROJECT_BINARY_DIR}/package/edupulseConfig.cmake"
               "${PROJECT_BINARY_DIR}/package/edupulseConfigVersion.cmake"
-              cmake/EdupulseEvents.cmake cmake/FindCAF.cmake
+              cmake/EdupulseEvents.cmake cmake/EdupulsePlugin.cmake cmake/FindCAF.cmake
         DESTINATION "${_package}")
 
 # -- pkg-config -----------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 # One way of using the library from outside, from nothing to a running program. CASE is
 #   prefix        `cmake --install` into WORK/prefix, which is moved there, so that nothing can
-#                 depend on where it was installed. The next two need it.
+#                 depend on where it was installed. The next three need it.
 #   find_package  CMake: find_package, edupulse_add_events, edupulse::runtime, edupulse::testing
+#   plugin        CMake: edupulse_add_plugin, its test, and a program with edupulse::plugin_host
 #   pkg_config    a compiler and pkg-config, without CMake
 #   subproject    add_subdirectory: builds the library and nothing else
 cmake_minimum_required(VERSION 3.25)
@@ -62,6 +63,22 @@ function(check_find_package)
   expect_lesson()
 endfunction()
 
+# The plugin is copied to where nobody else can write: the build may lie anywhere.
+function(check_plugin)
+  configure("${here}/plugin" "-DCMAKE_PREFIX_PATH=${prefix}")
+  run("${CMAKE_COMMAND}" --build build --config "${CONFIG}")
+  run(build/greeter_test)
+  run(mktemp -d)
+  string(STRIP "${out}" safe)
+  file(COPY "${dir}/build/libgreeter.so" DESTINATION "${safe}"
+       FILE_PERMISSIONS OWNER_READ OWNER_WRITE)
+  run(build/host "${prefix}/bin/edupulse-plugin-probe" "${safe}/libgreeter.so")
+  file(REMOVE_RECURSE "${safe}")
+  if(NOT out STREQUAL "Good evening, Ada, our visitor 1\nWelcome, Alan, our visitor 2\n")
+    message(FATAL_ERROR "the program ran, but printed: ${out}")
+  endif()
+endfunction()
+
 # All installed headers in one file: each finds the others it includes. Only caf.hpp needs CAF.
 function(write_all_headers FILE)
   file(GLOB_RECURSE headers RELATIVE "${prefix}/include/edupulse-runtime"
@@ -71,7 +88,7 @@ function(write_all_headers FILE)
   foreach(header IN LISTS headers)
     string(APPEND text "#include <${header}>\n")
   endforeach()
-  file(WRITE "${FILE}" "${text}#ifdef CAF_VERSION\n#error a public header includes CAF\n#endif\n")
+  file(WRITE "${FILE}" "${text}")
 endfunction()
 
 function(ask_pkg_config OUT)
@@ -98,6 +115,13 @@ function(check_pkg_config)
   expect_lesson()
   write_all_headers("${dir}/all_headers.cpp")
   run("${CXX}" -std=c++20 -fsyntax-only ${cflags} all_headers.cpp)
+  # A plugin's fingerprint takes the version of CAF from macros.
+  run("${CXX}" -std=c++20 -M ${cflags} all_headers.cpp)
+  string(REGEX MATCHALL "/caf/[^ \n]+" of_caf "${out}")
+  list(FILTER of_caf EXCLUDE REGEX "^/caf/(config|detail/(build_config|log_level))\\.hpp$")
+  if(of_caf)
+    message(FATAL_ERROR "a public header includes CAF: ${of_caf}")
+  endif()
 endfunction()
 
 function(check_subproject)
