@@ -97,7 +97,6 @@ public:
   keeper& letters() noexcept { return *keeper_; }
   std::vector<std::pair<std::string, std::uint64_t>> counters();
   std::string address() const { return cluster_ ? cluster_->address() : std::string(); }
-  void say(log_level level, std::string_view text) { log_->say(level, text); }
   std::vector<member> members();
   expected<void> reload_certificates();
 

@@ -5,6 +5,7 @@
 #include "runtime/cli/node_options.hpp"
 #include <csignal>
 #include <edupulse/control.hpp>
+#include <edupulse/plugin_host.hpp>
 #include <iostream>
 
 namespace edupulse::cli {
@@ -33,11 +34,22 @@ private:
   sigset_t both_{};
 };
 
-expected<void> load_plugins(const program_options& how) {
-  if (how.plugins.empty() && how.settings.empty())
+/// Errors: of the first one that is not loaded; `invalid_option` for settings of none of them.
+expected<void> load_plugins(plugin_host& into, const program_options& how) {
+  auto settings = how.settings;
+  for (const auto& file : how.plugins) {
+    const auto manifest = read_plugin_manifest(file);
+    if (!manifest)
+      return tl::unexpected(manifest.error());
+    const auto own = settings.extract(manifest->name);
+    const auto loaded = into.load(file, own ? own.mapped() : plugin_values{});
+    if (!loaded)
+      return tl::unexpected(loaded.error());
+  }
+  if (settings.empty())
     return {};
-  return fail(errc::refused, "this edupulse-node was built without plugins: leave --plugin and "
-                             "--set away");
+  return fail(errc::invalid_option, "--set: no plugin named " + quote(settings.begin()->first) +
+                                        " was loaded: write it as PLUGIN.NAME=VALUE");
 }
 
 /// Whoever waits for this line reads a pipe.
@@ -58,12 +70,17 @@ void say_goodbye(const node& at, const stop_report& report) {
 
 expected<void> run(const program_options& how) {
   const end_signal told; // before there are threads
+  watch_for_crashes();
   auto at = node::start(how.node);
   if (!at)
     return tl::unexpected(at.error());
-  if (auto good = load_plugins(how); !good)
+  auto plugins = plugin_host::open(*at);
+  if (!plugins)
+    return tl::unexpected(plugins.error());
+  if (auto good = load_plugins(*plugins, how); !good)
     return good;
-  const auto control = control_socket::open(*at, {.path = how.socket});
+  const auto control =
+      control_socket::open(*at, {.path = how.socket, .plugins = &plugins->desk()});
   if (!control)
     return tl::unexpected(control.error());
   say_what_it_is(*at, *control);

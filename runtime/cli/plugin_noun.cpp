@@ -1,4 +1,6 @@
 #include "runtime/cli/nouns.hpp"
+#include "runtime/cli/plugin_new.hpp"
+#include "runtime/cli/plugin_show.hpp"
 
 namespace edupulse::cli {
 
@@ -117,6 +119,8 @@ void add_plugin(CLI::App& to, tool& with) {
   add_file(swapping, *what, "the other version");
   name(add_verb(noun, with, "rollback", "back to the version before the last swap",
                 [&with, what] { return roll_back(with, *what); }));
+  add_plugin_show(noun, with.run, with.json_wanted);
+  add_plugin_new(noun, with.run);
 }
 
 } // namespace edupulse::cli

@@ -21,7 +21,7 @@ tl::unexpected<error> of_file(const std::filesystem::path& file, error&& what) {
 // -- impl -----------------------------------------------------------------------------------------
 
 plugin_host::impl::impl(node& at, plugin_host_options options, std::filesystem::path probe)
-    : at_(at), node_(node_access::impl(at)), options_(std::move(options)),
+    : desk(*this), at_(at), node_(node_access::impl(at)), options_(std::move(options)),
       probe_(std::move(probe)) {}
 
 expected<void> plugin_host::impl::read_crashes() {

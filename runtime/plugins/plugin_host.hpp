@@ -1,6 +1,7 @@
 #pragma once
 // What a plugin_host is made of.
 
+#include "runtime/control/plugin_desk.hpp"
 #include "runtime/node_impl.hpp"
 #include "runtime/plugins/handover.hpp"
 #include <edupulse/plugin_host.hpp>
@@ -9,9 +10,24 @@
 
 namespace edupulse {
 
+/// What the control socket asks, in its words.
+class hosted_plugins final : public plugin_desk {
+public:
+  explicit hosted_plugins(plugin_host::impl& in) : in_(in) {}
+  std::vector<plugin> list() override;
+  expected<plugin> load(const std::string& file, const settings& with) override;
+  expected<swapped> swap(const std::string& name, const std::string& file,
+                         const settings& with) override;
+  expected<swapped> rollback(const std::string& name) override;
+
+private:
+  plugin_host::impl& in_;
+};
+
 class plugin_host::impl {
 public:
   impl(node& at, plugin_host_options options, std::filesystem::path probe);
+  hosted_plugins desk;
   expected<void> read_crashes();
   const std::vector<crashed_call>& crashes() const noexcept { return crashes_; }
 

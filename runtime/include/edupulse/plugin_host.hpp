@@ -18,6 +18,8 @@
 
 namespace edupulse {
 
+class plugin_desk;
+
 /// What a plugin's file says of it, read without loading it.
 struct plugin_manifest {
   struct handler {
@@ -142,9 +144,12 @@ public:
   /// What handlers of plugins were doing when the process before this one died, if it did; also
   /// logged as an error when it is found.
   const std::vector<crashed_call>& crashes() const noexcept;
+  /// For `control_options::plugins`: operators load, swap and roll back. Lives as long as this.
+  plugin_desk& desk() noexcept;
 
 private:
   class impl;
+  friend class hosted_plugins;
   explicit plugin_host(std::unique_ptr<impl> inside);
   std::unique_ptr<impl> impl_;
 };
