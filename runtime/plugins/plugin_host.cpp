@@ -174,6 +174,7 @@ expected<swap_report> plugin_host::swap(std::string_view name, const std::filesy
 }
 expected<swap_report> plugin_host::rollback(std::string_view name) { return impl_->rollback(name); }
 std::vector<plugin_status> plugin_host::list() const { return impl_->list(); }
+plugin_desk& plugin_host::desk() noexcept { return impl_->desk; }
 const std::vector<crashed_call>& plugin_host::crashes() const noexcept { return impl_->crashes(); }
 
 } // namespace edupulse
