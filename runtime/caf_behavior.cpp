@@ -1,6 +1,8 @@
 // Handlers that are CAF behaviors. The runtime's own HANDLER passes each event to a courier, which
 // makes it a request to the user's actor and the response the outcome of the event's deferral.
 
+#include "runtime/caf_behavior.hpp"
+
 #include "actors/caf.hpp"
 #include "runtime/node_access.hpp"
 #include "runtime/node_impl.hpp"
@@ -84,19 +86,21 @@ private:
 
 } // namespace
 
+handler_recipe behavior_recipe(caf::actor_system& system, behavior_factory make) {
+  return {[&system, make = std::move(make)]() -> std::unique_ptr<handler> {
+            return std::make_unique<behavior_handler>(system, make);
+          },
+          false};
+}
+
 expected<node> start_on(caf::actor_system& system, node_options options) {
   return node_access::start(std::move(options), &system);
 }
 
 expected<subscription> subscribe_behavior(node& at, std::string_view filter, std::string name,
                                           behavior_factory make, subscription_options options) {
-  auto& system = node_access::impl(at).system();
-  return at.subscribe(
-      filter, std::move(name),
-      [&system, make = std::move(make)] {
-        return std::make_unique<behavior_handler>(system, make);
-      },
-      std::move(options));
+  auto recipe = behavior_recipe(node_access::impl(at).system(), std::move(make));
+  return at.subscribe(filter, std::move(name), std::move(recipe.make), std::move(options));
 }
 
 std::vector<caf::actor> handler_actors(const node& at, std::string_view name) {

@@ -174,7 +174,34 @@ private:
   bool failed_ = true; ///< a state after a throw is no state to hand over
 };
 
+class announced_life final : public handler {
+public:
+  announced_life(std::unique_ptr<handler> object, std::uint64_t number,
+                 std::shared_ptr<handover> between)
+      : object_(std::move(object)), number_(number), between_(std::move(between)) {}
+  void begin(std::uint32_t lane) override {
+    object_->begin(lane);
+    between_->has_begun(number_, lane);
+  }
+  outcome handle(const envelope& event, context& ctx) override {
+    return object_->handle(event, ctx);
+  }
+  void end_of_batch() override { object_->end_of_batch(); }
+
+private:
+  const std::unique_ptr<handler> object_;
+  const std::uint64_t number_;
+  const std::shared_ptr<handover> between_;
+};
+
 } // namespace
+
+handler_factory announced(handler_factory make, std::uint64_t number,
+                          std::shared_ptr<handover> between) {
+  return [make = std::move(make), number, between = std::move(between)] {
+    return std::make_unique<announced_life>(make(), number, between);
+  };
+}
 
 handler_recipe plugin_recipe(plugin_code_ptr code, const plugin_handler& which,
                              std::shared_ptr<handover> between) {

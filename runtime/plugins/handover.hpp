@@ -76,4 +76,8 @@ private:
 handler_recipe plugin_recipe(plugin_code_ptr code, const plugin_handler& which,
                              std::shared_ptr<handover> between);
 
+/// Handlers of another making (CAF behaviors): they hand nothing over, but say when they begin.
+handler_factory announced(handler_factory make, std::uint64_t number,
+                          std::shared_ptr<handover> between);
+
 } // namespace edupulse

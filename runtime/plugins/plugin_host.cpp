@@ -2,6 +2,7 @@
 
 #include "runtime/plugins/plugin_host.hpp"
 
+#include "runtime/caf_behavior.hpp"
 #include "runtime/node_access.hpp"
 #include "runtime/plugins/declared.hpp"
 #include "runtime/plugins/plugin_code.hpp"
@@ -95,7 +96,12 @@ expected<void> plugin_host::impl::subscribe(const plugin_code_ptr& code,
 
 handler_recipe plugin_host::impl::recipe(const plugin_code_ptr& code, const plugin_handler& which,
                                          const handover_ptr& between) {
-  return plugin_recipe(code, which, between);
+  if (which.behave == nullptr)
+    return plugin_recipe(code, which, between);
+  auto actor = behavior_recipe(node_.system(), [code, &which](caf::event_based_actor* self) {
+    return which.behave(self, code->settings);
+  });
+  return {announced(std::move(actor.make), code->number, between), false};
 }
 
 expected<plugin_status> plugin_host::impl::load(const std::filesystem::path& file,

@@ -59,8 +59,8 @@ private:
                                      const plugin_values& settings, std::string_view expected_name);
   expected<void> subscribe(const plugin_code_ptr& code, const plugin_handler& which,
                            std::map<std::string, handover_ptr>& handovers);
-  static handler_recipe recipe(const plugin_code_ptr& code, const plugin_handler& which,
-                               const handover_ptr& between);
+  handler_recipe recipe(const plugin_code_ptr& code, const plugin_handler& which,
+                        const handover_ptr& between);
   plugin_status status_of(const loaded_plugin& of,
                           const std::vector<subscription_status>& all) const;
 

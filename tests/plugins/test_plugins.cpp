@@ -92,6 +92,23 @@ TEST_CASE("G104: a poison event of a plugin's handler becomes a dead letter, and
   }
 }
 
+TEST_CASE(
+    "G104: a plugin's handler may be a CAF behavior, with its settings, and is swapped, too") {
+  plugin_node n;
+  const auto publish = [&] {
+    REQUIRE(n.at.publish<LessonPublished>([](auto) {}, {.subject = "eu"}));
+  };
+  REQUIRE(trouble(n.plugins.load(plugin_path("actor_1"), {{"refuse", "true"}})) == "");
+  publish();
+  edupulse::test::eventually([&] { return n.at.dead_letters()->size() == 1; });
+  CHECK(n.at.dead_letters()->front().reason == "1.0.0 has refused lesson.published.eu");
+  REQUIRE(trouble(n.plugins.swap("actor", plugin_path("actor_2"), {})) == "");
+  publish();
+  REQUIRE(n.at.redrive_all("actor.handler"));
+  REQUIRE(n.at.drain(std::chrono::seconds(30)));
+  CHECK(n.at.dead_letters()->empty());
+}
+
 TEST_CASE("G104: the defaults of a plugin's handler are those of a subscription") {
   const plugin_handler_options ours;
   const subscription_options theirs;

@@ -8,10 +8,13 @@
 //   });
 
 #include "actors/caf.hpp"
+#include <concepts>
 #include <edupulse/node.hpp>
+#include <edupulse/plugin_description.hpp>
 #include <functional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace edupulse {
@@ -36,6 +39,22 @@ expected<subscription> subscribe_behavior(node& at, std::string_view filter, std
 /// The actors that run a subscription now. For monitoring and for tests: sending them anything but
 /// an exit message is dropped. Empty for inline handlers.
 std::vector<caf::actor> handler_actors(const node& at, std::string_view subscription);
+
+/// For `plugin::add`: a handler of a plugin that is a CAF actor, as above. `F` is a lambda without
+/// captures, `caf::behavior(caf::event_based_actor*, const plugin_settings&)`. A swap ends the old
+/// actor: an event that it has not answered is given to the new one, too.
+template <class F>
+constexpr plugin_handler plugin_behavior(std::string_view name, std::string_view filter, F,
+                                         const plugin_handler_options& options = {}) {
+  static_assert(std::is_empty_v<F> && std::default_initializable<F>,
+                "a lambda that is a plugin's behavior captures nothing: use the settings");
+  plugin_handler one{.name = name, .options = options};
+  one.options.filter = filter;
+  one.behave = [](caf::event_based_actor* self, const plugin_settings& settings) -> caf::behavior {
+    return F{}(self, settings);
+  };
+  return one;
+}
 
 } // namespace edupulse
 
