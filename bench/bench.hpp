@@ -63,6 +63,7 @@ void slow_neighbour(report& to, bool quick);
 void tls(report& to, bool quick);
 void membership(report& to, bool quick);
 void simulation(report& to, const std::function<bool(const char*)>& wanted, bool quick);
+void plugins(report& to, const std::function<bool(const char*)>& wanted, bool quick);
 void remote(report& to, const std::function<bool(const char*)>& wanted, bool quick);
 void cluster_idle(report& to, bool quick);
 void cluster_form(report& to, bool quick);
@@ -71,5 +72,6 @@ int play_role(const std::string& name, const std::vector<std::string>& args);
 /// The body of the child process of `memory`; prints its figures.
 int memory_child();
 int virtual_memory_child(std::size_t nodes);
+int plugin_child(bool loaded, std::uint64_t events);
 
 } // namespace bench

@@ -85,6 +85,24 @@ void report::compared(const std::string& name, const std::string& unit, const sp
 
 } // namespace bench
 
+namespace {
+
+/// For a profiler, and for processes of the benchmarks themselves.
+int run_one(const std::string& what, std::size_t handlers, std::uint64_t events) {
+  if (what == "memory_child")
+    return bench::memory_child();
+  if (what == "virtual_memory")
+    return bench::virtual_memory_child(events);
+  if (what == "plugin_linked" || what == "plugin_loaded")
+    return bench::plugin_child(what == "plugin_loaded", events);
+  const auto rate = what == "baseline" ? bench::run_baseline(handlers, events)
+                                       : bench::run_edupulse(handlers, events);
+  std::printf("%s: %.0f events/s\n", what.c_str(), rate);
+  return 0;
+}
+
+} // namespace
+
 int main(int argc, char* argv[]) {
   CLI::App app("EduPulse benchmarks");
   std::string json;
@@ -93,7 +111,7 @@ int main(int argc, char* argv[]) {
   app.add_option("--json", json, "one JSON object a line into this file");
   app.add_option("--only", only,
                  "throughput, latency, startup, memory, slow_neighbour, tls, membership, virtual, "
-                 "remote, cluster, or one row of these three: remote.latency_5k");
+                 "plugin, remote, cluster, or one row of these four: remote.latency_5k");
   app.add_flag("--quick", quick, "a tenth of the events: to see that it runs");
   std::string one;
   std::size_t handlers = 1;
@@ -106,16 +124,8 @@ int main(int argc, char* argv[]) {
   app.add_option("--child", role, "for this program itself: a process of a benchmark");
   app.add_option("--arg", args, "with --child")->allow_extra_args(false);
   CLI11_PARSE(app, argc, argv);
-  if (one == "memory_child")
-    return bench::memory_child();
-  if (one == "virtual_memory")
-    return bench::virtual_memory_child(events);
-  if (!one.empty()) {
-    const auto rate = one == "baseline" ? bench::run_baseline(handlers, events)
-                                        : bench::run_edupulse(handlers, events);
-    std::printf("%s: %.0f events/s\n", one.c_str(), rate);
-    return 0;
-  }
+  if (!one.empty())
+    return run_one(one, handlers, events);
   if (!role.empty())
     return bench::play_role(role, args);
   bench::report to(json);
@@ -139,6 +149,8 @@ int main(int argc, char* argv[]) {
     bench::membership(to, quick);
   bench::simulation(
       to, [&](const char* name) { return in_group("virtual", name); }, quick);
+  bench::plugins(
+      to, [&](const char* name) { return in_group("plugin", name); }, quick);
   bench::remote(
       to, [&](const char* name) { return in_group("remote", name); }, quick);
   if (in_group("cluster", "cluster.idle"))
