@@ -8,6 +8,7 @@
 #include "tests/support/program.hpp"
 #include <algorithm>
 #include <edupulse/control.hpp>
+#include <sys/syscall.h>
 #include <thread>
 
 using namespace edupulse;
@@ -269,6 +270,29 @@ TEST_CASE("edupulse: a command line that makes no sense exits with 2 and names w
   const auto help = run({"--help"});
   CHECK(help.code == 0);
   CHECK_THAT(help.output, Contains("Exit codes: 0 done, 1 the node said no"));
+}
+
+TEST_CASE("G90: edupulse believes no socket of another user's") {
+  if (::geteuid() != 0 || !std::filesystem::exists("/usr/bin/setpriv")) {
+    WARN("only root can be two other users: skipped");
+    return;
+  }
+  constexpr uid_t somebody = 12345;
+  scratch_dir home;
+  std::filesystem::permissions(home.path(), std::filesystem::perms{0777});
+  const std::string path = home / "s";
+  std::unique_ptr<control::listener> door;
+  std::thread([&] { // the system call, unlike the library's, is for one thread
+    if (::syscall(SYS_setresuid, -1, somebody, -1) == 0)
+      door = control::listener::open(path).value();
+  })
+      .join();
+  REQUIRE(door);
+  std::filesystem::permissions(path, std::filesystem::perms{0666});
+  program it("setpriv", {"--reuid=54321", "--clear-groups", EDUPULSE_TOOL_PROGRAM, "node", "status",
+                         "--socket", path});
+  CHECK(it.wait() == 3);
+  CHECK_THAT(it.errors(), Contains("is another user's"));
 }
 
 TEST_CASE("edupulse: where no node answers, or what answers is none, the code is 3") {
