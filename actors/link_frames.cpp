@@ -1,13 +1,21 @@
 // Out: how frames are made. See link_frames_in.cpp for the way in.
 
 #include "actors/link_frames.hpp"
+#include "actors/link_words.hpp"
 #include "schemas/link.capnp.h"
+#include <algorithm>
 #include <capnp/message.h>
 #include <cstring>
 
 namespace edupulse {
 
 namespace {
+
+/// At once, and not again for each part: several frames are one write.
+void make_room(frame_bytes& to, std::size_t bytes) {
+  if (to.capacity() - to.size() < bytes)
+    to.reserve(std::max(to.size() + bytes, 2 * to.capacity()));
+}
 
 void append_numbers(frame_bytes& to, std::uint32_t first, std::uint32_t second) {
   char bytes[8];
@@ -22,7 +30,7 @@ void append_header(frame_bytes& to, frame_kind kind, std::size_t body_bytes) {
   append_numbers(to, static_cast<std::uint32_t>(body_bytes), static_cast<std::uint32_t>(kind));
 }
 
-void append_words(frame_bytes& to, std::span<const capnp::word> words) {
+template <class Word> void append_words(frame_bytes& to, std::span<const Word> words) {
   const auto* bytes = reinterpret_cast<const char*>(words.data());
   to.insert(to.end(), bytes, bytes + words.size_bytes());
 }
@@ -65,6 +73,7 @@ private:
 
 void append_message(frame_bytes& to, frame_kind kind, capnp::MessageBuilder& message) {
   const flat_message flat(message);
+  make_room(to, frame_header::size + flat.words().size_bytes());
   append_header(to, kind, flat.words().size_bytes());
   append_words(to, flat.words());
 }
@@ -86,26 +95,15 @@ void fill(schema::Control::Builder to, const link_taken& what) {
   taken.setControl(what.control);
   taken.setFrames(what.frames);
 }
+/// Something that is carried.
 void fill(schema::Control::Builder to, const link_numbered& what) {
   auto numbered = to.initNumbered();
   numbered.setNumber(what.number);
-  if (const auto* bytes = std::get_if<std::vector<std::byte>>(&what.what)) {
-    auto data = numbered.initCarried(static_cast<unsigned>(bytes->size()));
-    if (!bytes->empty())
-      std::memcpy(data.begin(), bytes->data(), bytes->size());
-    return;
-  }
-  const auto& runs = std::get<std::vector<ack_run>>(what.what);
-  auto acks = numbered.initAcks(static_cast<unsigned>(runs.size()));
-  for (unsigned i = 0; i < acks.size(); ++i) {
-    acks[i].setSubscription(runs[i].subscription);
-    acks[i].setFirst(runs[i].first);
-    acks[i].setCount(runs[i].count);
-    acks[i].setHow(static_cast<schema::Control::Fate>(runs[i].how));
-    acks[i].setWhy(static_cast<std::uint8_t>(runs[i].why));
-  }
+  const auto& bytes = std::get<std::vector<std::byte>>(what.what);
+  auto data = numbered.initCarried(static_cast<unsigned>(bytes.size()));
+  if (!bytes.empty())
+    std::memcpy(data.begin(), bytes.data(), bytes.size());
 }
-
 void fill(schema::Control::Builder to, const link_ask& what) {
   auto ask = to.initAsk();
   ask.setId(what.id);
@@ -142,18 +140,54 @@ void fill(schema::Control::Builder to, const link_answer& what) {
     fill(lines[i], what.lines.lines[i]);
 }
 
-void fill(schema::EventsHead::Run::Builder to, const outgoing_run& run) {
-  to.setCount(run.events.size());
-  to.setLevel(run.level == delivery_level::best_effort ? schema::EventsHead::Level::BEST_EFFORT
-                                                       : schema::EventsHead::Level::ACKNOWLEDGED);
-  if (run.expires_in > duration::zero()) // rounded up: 0 is never
-    to.setExpiresInMs(static_cast<std::uint64_t>((run.expires_in.count() + 999'999) / 1'000'000));
-  auto targets = to.initTargets(static_cast<unsigned>(run.targets.size()));
-  for (unsigned i = 0; i < targets.size(); ++i) {
-    targets[i].setSubscription(run.targets[i].remote);
-    targets[i].setDseq(run.targets[i].dseq);
-    targets[i].setMissed(run.targets[i].missed);
+void append_acks(frame_bytes& to, std::uint64_t number, const std::vector<ack_run>& runs) {
+  namespace layout = link_words;
+  layout::writer words{layout::control.bits(),
+                       number,
+                       layout::which_numbered,
+                       layout::which_acks,
+                       0,
+                       layout::list_pointer(1, runs.size(), layout::ack),
+                       0,
+                       layout::list_tag(runs.size(), layout::ack)};
+  for (const auto& one : runs) {
+    words.push_back(one.subscription | static_cast<std::uint64_t>(one.how) << 32 |
+                    static_cast<std::uint64_t>(one.why) << 48);
+    words.push_back(one.first);
+    words.push_back(one.count);
   }
+  const std::span<const std::uint64_t> body(words.data(), words.size());
+  make_room(to, frame_header::size + body.size_bytes());
+  append_header(to, frame_kind::control, body.size_bytes());
+  append_words(to, body);
+}
+
+void append_run(link_words::writer& to, const outgoing_run& run, std::uint64_t targets_at) {
+  to.push_back(run.events.size() | std::uint64_t{run.level != delivery_level::best_effort} << 32);
+  const auto left = std::max(run.expires_in, duration::zero()); // rounded up: 0 is never
+  to.push_back(static_cast<std::uint64_t>((left.count() + 999'999) / 1'000'000));
+  to.push_back(
+      link_words::list_pointer(targets_at - to.size() - 1, run.targets.size(), link_words::target));
+}
+
+link_words::writer head_of(std::span<const outgoing_run> events) {
+  namespace layout = link_words;
+  layout::writer words{layout::head.bits(), layout::list_pointer(0, events.size(), layout::run),
+                       layout::list_tag(events.size(), layout::run)};
+  auto targets_at = words.size() + events.size() * layout::run.words();
+  for (const auto& run : events) {
+    append_run(words, run, targets_at);
+    targets_at += 1 + run.targets.size() * layout::target.words();
+  }
+  for (const auto& run : events) {
+    words.push_back(layout::list_tag(run.targets.size(), layout::target));
+    for (const auto& one : run.targets) {
+      words.push_back(one.remote);
+      words.push_back(one.dseq);
+      words.push_back(one.missed);
+    }
+  }
+  return words;
 }
 
 std::size_t envelope_bytes(const slice& part) {
@@ -174,7 +208,7 @@ void append_envelopes(frame_bytes& to, const slice& part) {
       prefetch_lines<8>(part.events->entries[at + ahead].event->words().data());
     const auto words = part.events->entries[at].event->words();
     append_numbers(to, static_cast<std::uint32_t>(words.size()), 0);
-    append_words(to, words);
+    append_words(to, std::span<const capnp::word>(words));
   }
 }
 
@@ -215,32 +249,33 @@ void append_frame(frame_bytes& to, const refusal_message& what) {
 }
 
 void append_frame(frame_bytes& to, const control_message& what) {
+  if (const auto* numbered = std::get_if<link_numbered>(&what))
+    if (const auto* runs = std::get_if<std::vector<ack_run>>(&numbered->what))
+      return append_acks(to, numbered->number, *runs);
   short_message message;
   std::visit([&](const auto& one) { fill(message.initRoot<schema::Control>(), one); }, what);
   append_message(to, frame_kind::control, message);
 }
 
 void append_frame(frame_bytes& to, std::span<const outgoing_run> events) {
-  short_message message;
-  auto runs = message.initRoot<schema::EventsHead>().initRuns(static_cast<unsigned>(events.size()));
+  const auto words = head_of(events);
+  const std::span<const std::uint64_t> head(words.data(), words.size());
   std::uint32_t count = 0;
-  std::size_t bytes = 0;
-  for (unsigned i = 0; i < runs.size(); ++i) {
-    fill(runs[i], events[i]);
-    count += events[i].events.size();
-    bytes += envelope_bytes(events[i].events);
+  std::size_t bytes = 8 + head.size_bytes();
+  for (const auto& run : events) {
+    count += run.events.size();
+    bytes += envelope_bytes(run.events);
   }
-  const flat_message head(message);
-  bytes += 8 + head.words().size_bytes();
-  to.reserve(to.size() + frame_header::size + bytes);
+  make_room(to, frame_header::size + bytes);
   append_header(to, frame_kind::events, bytes);
-  append_numbers(to, static_cast<std::uint32_t>(head.words().size()), count);
-  append_words(to, head.words());
+  append_numbers(to, static_cast<std::uint32_t>(head.size()), count);
+  append_words(to, head);
   for (const auto& run : events)
     append_envelopes(to, run.events);
 }
 
 void append_frame(frame_bytes& to, frame_kind kind, std::span<const std::byte> body) {
+  make_room(to, frame_header::size + body.size());
   append_header(to, kind, body.size());
   const auto* bytes = reinterpret_cast<const char*>(body.data());
   to.insert(to.end(), bytes, bytes + body.size());

@@ -3,6 +3,7 @@
 // is caught in one place.
 
 #include "actors/link_frames.hpp"
+#include "actors/link_words.hpp"
 #include "schemas/envelope_writer.hpp"
 #include "schemas/link.capnp.h"
 #include "schemas/planted.hpp"
@@ -28,27 +29,26 @@ std::uint32_t number_at(std::span<const std::byte> bytes, std::size_t at) noexce
   return value;
 }
 
-/// Runs `read(root)`; whatever is wrong with the bytes is an error.
-template <class Root, class F> auto reading(std::span<const std::byte> body, F read)
+bool is_words(std::span<const std::byte> body) noexcept {
+  return !body.empty() && body.size() % sizeof(capnp::word) == 0;
+}
+
+/// Runs `read(root)`; whatever is wrong with the words is an error.
+template <class Root, class F> auto reading(const link_words::reader& words, F read)
     -> decltype(read(typename Root::Reader())) {
-  if (body.empty() || body.size() % sizeof(capnp::word) != 0)
-    return malformed("it is not a number of words");
-  const auto size = body.size() / sizeof(capnp::word);
-  std::array<std::uint64_t, 64> few; // most are short
-  std::vector<std::uint64_t> many;   // where words may be
-  auto* words = few.data();
-  if (size > few.size()) {
-    many.resize(size);
-    words = many.data();
-  }
-  std::memcpy(words, body.data(), body.size());
-  segment_reader reader({reinterpret_cast<const capnp::word*>(words), size});
+  segment_reader reader({reinterpret_cast<const capnp::word*>(words.data()), words.size()});
   std::optional<decltype(read(typename Root::Reader()))> answer;
   auto good =
       catching(errc::malformed, [&] { answer.emplace(read(reader.template getRoot<Root>())); });
   if (!good)
     return malformed(good.error().text);
   return std::move(*answer);
+}
+template <class Root, class F> auto reading(std::span<const std::byte> body, F read)
+    -> decltype(read(typename Root::Reader())) {
+  if (!is_words(body))
+    return malformed("it is not a number of words");
+  return reading<Root>(link_words::reader(body), read);
 }
 
 expected<std::string> text_of(capnp::Text::Reader text, const char* what,
@@ -131,13 +131,29 @@ expected<refusal_message> decode_refusal(std::span<const std::byte> body) {
 namespace {
 
 /// A later version may know more ways to end than this one: it is over all the same.
-ack_run read_ack(schema::Control::Ack::Reader from) {
-  const auto how = static_cast<std::uint16_t>(from.getHow());
+ack_run ack_of(std::uint32_t subscription, std::uint64_t first, std::uint64_t count,
+               std::uint16_t how, std::uint8_t why) {
   const bool known_end = how <= static_cast<std::uint16_t>(fate::dropped);
-  const bool known_reason = known_end && from.getWhy() < drop_reasons;
-  return {from.getSubscription(), from.getFirst(), from.getCount(),
-          known_end ? static_cast<fate>(how) : fate::dropped,
-          known_reason ? static_cast<drop_reason>(from.getWhy()) : drop_reason::unknown};
+  const bool known_reason = known_end && why < drop_reasons;
+  return {subscription, first, count, known_end ? static_cast<fate>(how) : fate::dropped,
+          known_reason ? static_cast<drop_reason>(why) : drop_reason::unknown};
+}
+
+/// Conclusions that are laid out as this node does it.
+std::optional<link_numbered> read_plain_acks(const link_words::reader& words) {
+  namespace layout = link_words;
+  constexpr std::size_t pointer = 1 + layout::control.data;
+  constexpr std::size_t tag = 1 + layout::control.words();
+  if (words[0] != layout::control.bits() || !words.has_list(pointer, tag, layout::ack) ||
+      words[2] != layout::which_numbered || words[3] != layout::which_acks)
+    return std::nullopt;
+  std::vector<ack_run> runs;
+  runs.reserve(words.count_at(tag));
+  for (auto at = tag + 1; runs.size() < runs.capacity(); at += layout::ack.words())
+    runs.push_back(ack_of(static_cast<std::uint32_t>(words[at]), words[at + 1], words[at + 2],
+                          static_cast<std::uint16_t>(words[at] >> 32),
+                          static_cast<std::uint8_t>(words[at] >> 48)));
+  return link_numbered{words[1], std::move(runs)};
 }
 
 expected<control_message> read_numbered(schema::Control::Numbered::Reader from) {
@@ -153,7 +169,8 @@ expected<control_message> read_numbered(schema::Control::Numbered::Reader from) 
     return malformed("a numbered message of no known kind");
   std::vector<ack_run> runs;
   for (auto one : from.getAcks())
-    runs.push_back(read_ack(one));
+    runs.push_back(ack_of(one.getSubscription(), one.getFirst(), one.getCount(),
+                          static_cast<std::uint16_t>(one.getHow()), one.getWhy()));
   to.what = std::move(runs);
   return to;
 }
@@ -207,7 +224,12 @@ expected<control_message> read_answer(schema::Control::Answer::Reader from) {
 } // namespace
 
 expected<control_message> decode_control(std::span<const std::byte> body) {
-  return reading<schema::Control>(body, [](auto from) -> expected<control_message> {
+  if (!is_words(body))
+    return malformed("it is not a number of words");
+  const link_words::reader words(body);
+  if (auto acks = read_plain_acks(words))
+    return std::move(*acks);
+  return reading<schema::Control>(words, [](auto from) -> expected<control_message> {
     switch (from.which()) {
     case schema::Control::RESUME: {
       link_resume to;
@@ -245,33 +267,84 @@ struct run_head {
   std::vector<outgoing_run::target> targets;
 };
 
-expected<std::vector<run_head>> read_head(std::span<const std::byte> bytes,
-                                          std::uint32_t envelopes) {
-  return reading<schema::EventsHead>(bytes, [&](auto from) -> expected<std::vector<run_head>> {
-    std::vector<run_head> all;
-    std::uint64_t count = 0;
+using run_heads = std::vector<run_head>;
+
+run_head head_of(std::uint32_t count, std::uint16_t level, std::uint64_t expires_in_ms) {
+  constexpr std::uint64_t longest_ms = 1000ull * 60 * 60 * 24 * 366;
+  return {count,
+          level == static_cast<std::uint16_t>(schema::EventsHead::Level::BEST_EFFORT)
+              ? delivery_level::best_effort
+              : delivery_level::acknowledged,
+          std::chrono::milliseconds(std::min(expires_in_ms, longest_ms)),
+          {}};
+}
+
+/// One that is laid out as this node does it, and within the limits.
+std::optional<run_heads> read_plain_head(const link_words::reader& words) {
+  namespace layout = link_words;
+  constexpr std::size_t tag = 1 + layout::head.words();
+  if (words[0] != layout::head.bits() || !words.has_list(1, tag, layout::run))
+    return std::nullopt;
+  run_heads all;
+  const auto runs = words.count_at(tag);
+  if (runs > link_limits::runs)
+    return std::nullopt;
+  all.reserve(runs);
+  auto targets_at = tag + 1 + runs * layout::run.words();
+  for (auto at = tag + 1; all.size() < runs; at += layout::run.words()) {
+    if (!words.has_list(at + layout::run.data, targets_at, layout::target) ||
+        words.count_at(targets_at) > link_limits::targets)
+      return std::nullopt;
+    auto& to =
+        all.emplace_back(head_of(static_cast<std::uint32_t>(words[at]),
+                                 static_cast<std::uint16_t>(words[at] >> 32), words[at + 1]));
+    const auto targets = words.count_at(targets_at++);
+    to.targets.reserve(targets);
+    while (to.targets.size() < targets) {
+      to.targets.push_back({static_cast<std::uint32_t>(words[targets_at]), words[targets_at + 1],
+                            words[targets_at + 2]});
+      targets_at += layout::target.words();
+    }
+  }
+  return all;
+}
+
+expected<run_heads> read_any_head(const link_words::reader& words) {
+  return reading<schema::EventsHead>(words, [&](auto from) -> expected<run_heads> {
+    run_heads all;
     const auto runs = from.getRuns(); // once: every reading counts against the limit
     if (runs.size() > link_limits::runs)
       return malformed("too many runs");
     for (auto run : runs) {
       const auto targets = run.getTargets();
-      if (targets.size() == 0 || targets.size() > link_limits::targets || run.getCount() == 0)
-        return malformed("a run without events or targets, or with too many of them");
-      count += run.getCount();
-      constexpr std::uint64_t longest_ms = 1000ull * 60 * 60 * 24 * 366;
-      auto& to = all.emplace_back();
-      to.count = run.getCount();
-      to.level = run.getLevel() == schema::EventsHead::Level::BEST_EFFORT
-                     ? delivery_level::best_effort
-                     : delivery_level::acknowledged;
-      to.expires_in = std::chrono::milliseconds(std::min(run.getExpiresInMs(), longest_ms));
+      if (targets.size() > link_limits::targets)
+        return malformed("a run with too many targets");
+      auto& to = all.emplace_back(head_of(
+          run.getCount(), static_cast<std::uint16_t>(run.getLevel()), run.getExpiresInMs()));
       for (auto one : targets)
         to.targets.push_back({one.getSubscription(), one.getDseq(), one.getMissed()});
     }
-    if (count != envelopes)
-      return malformed("its runs do not add up to its envelopes");
     return all;
   });
+}
+
+expected<run_heads> read_head(std::span<const std::byte> bytes, std::uint32_t envelopes) {
+  if (!is_words(bytes))
+    return malformed("it is not a number of words");
+  const link_words::reader words(bytes);
+  auto plain = read_plain_head(words);
+  auto all = plain ? expected<run_heads>(std::move(*plain)) : read_any_head(words);
+  if (!all)
+    return all;
+  std::uint64_t count = 0;
+  for (const auto& run : *all) {
+    if (run.targets.empty() || run.count == 0)
+      return malformed("a run without events or targets");
+    count += run.count;
+  }
+  if (count != envelopes)
+    return malformed("its runs do not add up to its envelopes");
+  return all;
 }
 
 } // namespace
@@ -315,6 +388,7 @@ expected<std::vector<incoming_run>> decode_events(std::span<const std::byte> bod
   if (!rest.empty())
     return malformed("there is something behind its last envelope");
   std::vector<incoming_run> runs;
+  runs.reserve(heads->size());
   std::uint32_t at = 0;
   for (auto& run : *heads) {
     runs.push_back({{events, at, at + run.count, 0}, std::move(run.targets)});

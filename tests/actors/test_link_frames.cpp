@@ -6,6 +6,7 @@
 #include "tests/support/events.hpp"
 #include "tests/support/in_flight.hpp"
 #include "tests/support/seed.hpp"
+#include <algorithm>
 #include <capnp/serialize.h>
 #include <cstring>
 
@@ -231,6 +232,83 @@ TEST_CASE("frames: events arrive with their bytes, targets, level and time left"
   CHECK(last.expires_at() == now + 2ms);
   CHECK(last.topic() == "lesson.published");
   CHECK(last.key() == "k");
+}
+
+/// What the generated code makes of a message, without the segment table.
+std::vector<std::byte> generated(capnp::MessageBuilder& message) {
+  const auto words = capnp::messageToFlatArray(message);
+  const auto bytes = std::as_bytes(std::span(words.begin(), words.size()).subspan(1));
+  return {bytes.begin(), bytes.end()};
+}
+
+TEST_CASE("frames: conclusions are laid out as the generated code does it, and those that are laid "
+          "out in another way read the same") {
+  const std::vector<ack_run> acks{{1, 2, 3, fate::handled, {}},
+                                  {4, 5, 6, fate::dropped, drop_reason::unsubscribed}};
+  frame_bytes frame;
+  append_frame(frame, control_message(link_numbered{10, acks}));
+  for (const bool leaves_a_hole : {false, true}) {
+    capnp::MallocMessageBuilder message;
+    auto numbered = message.initRoot<schema::Control>().initNumbered();
+    numbered.setNumber(10);
+    if (leaves_a_hole)
+      numbered.initAcks(1);
+    auto to = numbered.initAcks(2);
+    for (unsigned i = 0; i < 2; ++i) {
+      to[i].setSubscription(acks[i].subscription);
+      to[i].setFirst(acks[i].first);
+      to[i].setCount(acks[i].count);
+      to[i].setHow(static_cast<schema::Control::Fate>(acks[i].how));
+      to[i].setWhy(static_cast<std::uint8_t>(acks[i].why));
+    }
+    const auto bytes = generated(message);
+    CHECK(std::ranges::equal(bytes, body_of(frame)) == !leaves_a_hole);
+    const auto read = std::get<link_numbered>(decode_control(bytes).value());
+    CHECK(read.number == 10);
+    CHECK(std::get<std::vector<ack_run>>(read.what) == acks);
+  }
+}
+
+TEST_CASE(
+    "frames: a head of events is laid out as the generated code does it, and one that is laid "
+    "out in another way reads the same") {
+  auto frame = events_frame();
+  const auto body = body_of(frame);
+  const auto head_bytes = 8 * static_cast<std::size_t>(body[0]);
+  for (const bool backwards : {false, true}) {
+    capnp::MallocMessageBuilder message;
+    auto runs = message.initRoot<schema::EventsHead>().initRuns(2);
+    runs[0].setCount(3);
+    runs[0].setLevel(schema::EventsHead::Level::ACKNOWLEDGED);
+    runs[1].setCount(1);
+    runs[1].setExpiresInMs(2);
+    const auto fill_targets = [&](unsigned of) {
+      auto targets = runs[of].initTargets(of == 0 ? 2 : 1);
+      targets[0].setSubscription(7);
+      targets[0].setDseq(of == 0 ? 1 : 4);
+      if (of == 1)
+        return;
+      targets[1].setSubscription(9);
+      targets[1].setDseq(100);
+      targets[1].setMissed(5);
+    };
+    fill_targets(backwards ? 1 : 0);
+    fill_targets(backwards ? 0 : 1);
+    const auto bytes = generated(message);
+    REQUIRE(bytes.size() == head_bytes);
+    CHECK(std::ranges::equal(bytes, body.subspan(8, head_bytes)) == !backwards);
+    std::vector<std::byte> other(body.begin(), body.end());
+    std::copy(bytes.begin(), bytes.end(), other.begin() + 8);
+    const auto read = decode_events(other, publisher, now, {}).value();
+    REQUIRE(read.size() == 2);
+    REQUIRE(read[0].targets.size() == 2);
+    CHECK(read[0].targets[1].remote == 9);
+    CHECK(read[0].targets[1].dseq == 100);
+    CHECK(read[0].targets[1].missed == 5);
+    REQUIRE(read[1].targets.size() == 1);
+    CHECK(read[1].targets[0].dseq == 4);
+    CHECK(read[1].events.events->entries[3].event->expires_at() == now + 2ms);
+  }
 }
 
 TEST_CASE("frames: as many runs as a frame may have are read") {
