@@ -254,22 +254,17 @@ expected<void> destination::conclude(std::uint64_t first, std::uint64_t count, f
   auto from = std::max(first, base_);
   bool moved = false;
   while (from < end) { // what is not concluded yet, between what is
-    auto after = done_.upper_bound(from);
+    const auto after = done_.upper_bound(from);
     if (after != done_.begin() && std::prev(after)->second > from) {
       from = std::prev(after)->second;
       continue;
     }
     const auto to = after == done_.end() ? end : std::min(end, after->first);
     conclude_part(from, to, how, why, out);
-    auto at = done_.emplace(from, to).first;
-    if (after != done_.end() && after->first == to) {
-      at->second = after->second;
-      done_.erase(after);
-    }
-    if (at != done_.begin() && std::prev(at)->second == from) {
-      std::prev(at)->second = at->second;
-      done_.erase(at);
-    }
+    if (from == base_) // in turn, as nearly always
+      base_ = to;
+    else
+      note_done(from, to);
     moved = true;
     from = to;
   }
@@ -280,6 +275,19 @@ expected<void> destination::conclude(std::uint64_t first, std::uint64_t count, f
     update_gate(out);
   }
   return {};
+}
+
+/// Out of turn: joined with what is concluded beside it.
+void destination::note_done(std::uint64_t from, std::uint64_t to) {
+  const auto at = done_.emplace(from, to).first;
+  if (const auto after = std::next(at); after != done_.end() && after->first == to) {
+    at->second = after->second;
+    done_.erase(after);
+  }
+  if (at != done_.begin() && std::prev(at)->second == from) {
+    std::prev(at)->second = at->second;
+    done_.erase(at);
+  }
 }
 
 void destination::conclude_part(std::uint64_t from, std::uint64_t to, fate how, drop_reason why,
@@ -310,10 +318,10 @@ void destination::conclude_part(std::uint64_t from, std::uint64_t to, fate how, 
 }
 
 void destination::forget_concluded() {
-  if (done_.empty() || done_.begin()->first != base_)
-    return;
-  base_ = done_.begin()->second;
-  done_.erase(done_.begin());
+  if (!done_.empty() && done_.begin()->first == base_) {
+    base_ = done_.begin()->second;
+    done_.erase(done_.begin());
+  }
   resend_at_ = std::max(resend_at_, base_);
   while (!sent_.empty()) {
     auto& front = sent_.front();

@@ -135,6 +135,7 @@ private:
   bool next_repeat(std::uint32_t events, std::size_t bytes, slice& into);
   void conclude_part(std::uint64_t from, std::uint64_t to, fate how, drop_reason why,
                      effect_list& out);
+  void note_done(std::uint64_t from, std::uint64_t to);
   void forget_concluded();
   void settle(const envelope_ptr& event, fate how, effect_list& out);
   void bury(const envelope_ptr& event, const obituary& how, effect_list& out);

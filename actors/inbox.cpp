@@ -119,6 +119,10 @@ void inbox::leave_written(std::uint64_t session) {
 void inbox::take(contents& into, bool sleepy) {
   into.clear();
   std::unique_lock guard(mutex_);
+  if (events_ == 0 && reports_.empty() && completions_.empty() && peers_.empty()) {
+    idle_ = idle_ || sleepy;
+    return;
+  }
   into.events.swap(filled_);
   if (filling_) {
     last_chunk_ = filling_->entries.size();
@@ -132,8 +136,6 @@ void inbox::take(contents& into, bool sleepy) {
   const bool made_room = events_ > 0;
   events_ = 0;
   bytes_ = 0;
-  if (sleepy && into.empty())
-    idle_ = true;
   const bool is_awaited = made_room && waiting_publishers_ > 0;
   guard.unlock(); // who is woken must not run into the lock
   if (is_awaited)

@@ -88,7 +88,10 @@ public:
   /// Wakes the router as if something had been left.
   void ring();
   /// Whether it has more to write than the wire takes. Say so before `take`, never after.
-  void wait_for_wire(bool yes) noexcept { waits_for_wire_ = yes; }
+  void wait_for_wire(bool yes) noexcept {
+    if (waits_for_wire_.load(std::memory_order_relaxed) != yes) // the router's own: it alone writes
+      waits_for_wire_ = yes;
+  }
   void close_gate(std::uint32_t subscription, std::string_view name, const topic_filter& filter);
   void open_gate(std::uint32_t subscription);
   /// From now on nothing is admitted; waiting publishers are sent home. Commits still enter.

@@ -4,6 +4,7 @@
 #include "actors/outbox.hpp"
 #include "schemas/planted.hpp"
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <cassert>
 #include <map>
 
@@ -99,8 +100,8 @@ destination* outbox::find_remote(std::uint32_t remote) {
 std::deque<slice> outbox::unsent_of(const destination& which) const {
   std::deque<slice> unsent;
   for (const auto& one : queue_)
-    if (which.in_step(one.place) && std::find(one.targets->begin(), one.targets->end(),
-                                              which.about().index) != one.targets->end())
+    if (which.in_step(one.place) &&
+        std::find(one.targets.begin(), one.targets.end(), which.about().index) != one.targets.end())
       unsent.push_back(one.events);
   return unsent;
 }
@@ -134,9 +135,7 @@ void outbox::offer_some(const slice& what, std::size_t bytes,
     shared = to->offer(what, bytes, now, out) || shared;
   }
   if (shared) {
-    queue_.push_back(
-        {what, std::make_shared<const std::vector<std::uint32_t>>(targets.begin(), targets.end()),
-         next_place_});
+    queue_.push_back({what, {targets.begin(), targets.end()}, next_place_});
     queued_bytes_ += bytes;
   }
   ++next_place_;
@@ -185,13 +184,13 @@ void outbox::take_own(destination& from, std::vector<outgoing_run>& into, std::s
 
 void outbox::take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, std::size_t& events,
                          time_point now) {
-  std::vector<outgoing_run::target> targets;
-  std::vector<destination*> ready;
+  boost::container::small_vector<outgoing_run::target, 4> targets;
+  boost::container::small_vector<destination*, 4> ready;
   while (!queue_.empty() && bytes > 0 && events > 0) {
     auto& front = queue_.front();
     auto count = static_cast<std::uint32_t>(std::min<std::size_t>(events, front.events.size()));
     const auto* entries = front.events.events->entries.data() + front.events.begin;
-    const auto head = head_bytes(front.targets->size()); // fewer when some are not in step
+    const auto head = head_bytes(front.targets.size()); // fewer when some are not in step
     std::size_t size = 0;
     std::size_t heads = head;
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -201,7 +200,7 @@ void outbox::take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, st
         count = i + 1;
     }
     ready.clear();
-    for (const auto index : *front.targets) {
+    for (const auto index : front.targets) {
       auto* to = find(index);
       if (to == nullptr || !to->in_step(front.place))
         continue;
@@ -218,7 +217,8 @@ void outbox::take_shared(std::vector<outgoing_run>& into, std::size_t& bytes, st
       targets.push_back({to->about().remote, as.dseq, as.missed});
     }
     if (!targets.empty()) {
-      heads = add_runs({front.events.events, begin, begin + count, 0}, targets, now, into);
+      heads = add_runs({front.events.events, begin, begin + count, 0},
+                       {targets.data(), targets.size()}, now, into);
       events -= count;
       bytes -= std::min(bytes, size + heads);
     }

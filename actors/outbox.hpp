@@ -90,7 +90,7 @@ public:
 private:
   struct item {
     slice events;
-    std::shared_ptr<const std::vector<std::uint32_t>> targets;
+    std::vector<std::uint32_t> targets;
     std::uint64_t place;
   };
 

@@ -313,7 +313,8 @@ void peers::on_arriving(std::uint32_t id) {
 void peers::on_written(std::uint32_t id) {
   if (const auto at = peers_.find(id); at != peers_.end()) {
     at->second.to->on_written();
-    touch(id, at->second);
+    if (at->second.waits) // else it has nothing to say
+      touch(id, at->second);
   }
 }
 
