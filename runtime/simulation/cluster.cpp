@@ -68,7 +68,7 @@ void cluster::start(std::size_t at) {
   how.hop = how_.hop;
   how.when_fenced = [this, at] { kill(at, network::ending::closed); }; // its program ends
   one.ids = std::make_unique<event_id_source>(chance_.next());
-  one.running = std::make_shared<node>(world_, std::move(how));
+  one.running = std::make_unique<node>(world_, std::move(how));
   one.running->open();
   for (const auto& wanted : one.wanted)
     static_cast<void>(one.running->subscribe(wanted));

@@ -104,7 +104,7 @@ private:
     node_id id;
     std::uint64_t epoch = 0;
     std::vector<subscription_order> wanted{};
-    std::shared_ptr<node> running{};
+    std::unique_ptr<node> running{};
     std::unique_ptr<event_id_source> ids{};
     bool leaving = false;
     bool is_over = false; ///< has a copy, and is to be fenced

@@ -38,7 +38,7 @@ void network::detach(place at, ending how) {
       forget(id, how == ending::closed ? item_kind::end : item_kind::reset);
 }
 
-bool network::is_paused(place at) const { return at < hosts_.size() && hosts_[at].paused; }
+bool network::is_paused(place at) const { return at < hosts_.size() && hosts_[at]->paused; }
 
 void network::resume(place at) {
   auto& here = host_of(at);

@@ -16,7 +16,6 @@
 #include "actors/link_frames.hpp"
 #include "actors/switchboard_effect.hpp"
 #include "runtime/simulation/timetable.hpp"
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -75,15 +74,14 @@ public:
   void pause(place at) { host_of(at).paused = true; }
   void resume(place at);
   bool is_paused(place at) const;
+  /// Of the process there.
+  std::uint64_t start_of(place at) { return host_of(at).start; }
   /// Runs now, or when the process there goes on. Never once it has ended.
-  template <class F> void run_at(place at, F&& what) {
-    auto& here = host_of(at);
-    if (here.who == nullptr)
-      return;
-    if (here.paused)
-      here.postponed.emplace_back(std::forward<F>(what));
-    else
-      what();
+  template <class F> void run_at(place at, F&& what) { run_at(host_of(at), std::forward<F>(what)); }
+  /// Nor when it is another one.
+  template <class F> void run_at(place at, std::uint64_t start, F&& what) {
+    if (auto& here = host_of(at); here.start == start)
+      run_at(here, std::forward<F>(what));
   }
 
   // -- connections, for processes -------------------------------------------------------
@@ -154,9 +152,17 @@ private:
   using way = std::pair<place, place>;
 
   host& host_of(place at) {
-    if (at >= hosts_.size())
-      hosts_.resize(at + 1);
-    return hosts_[at];
+    while (at >= hosts_.size())
+      hosts_.push_back(std::make_unique<host>());
+    return *hosts_[at];
+  }
+  template <class F> static void run_at(host& here, F&& what) {
+    if (here.who == nullptr)
+      return;
+    if (here.paused)
+      here.postponed.emplace_back(std::forward<F>(what));
+    else
+      what();
   }
   end* find(connection_id which);
   const line_quality& line_of(place from, place to) const;
@@ -177,8 +183,8 @@ private:
   timetable& time_;
   settings how_;
   random_source chance_;
-  std::deque<host> hosts_;    ///< by place; stays where it is when others are added
-  std::map<way, path> paths_; ///< of those that have had a fault
+  std::vector<std::unique_ptr<host>> hosts_; ///< by place
+  std::map<way, path> paths_;                ///< of those that have had a fault
   std::unordered_map<connection_id, end> ends_;
   connection_id next_id_ = 1;
   std::uint64_t next_crawler_ = 0;

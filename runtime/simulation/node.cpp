@@ -71,13 +71,19 @@ void node::turn() {
   for (int round = 0; round < rounds_per_turn; ++round) {
     mail_->wait_for_wire(desk_.core().waits_for_wire());
     mail_->take(contents_, true);
-    const bool ticked = tick_if_due();
+    const auto due = desk_.core().next_deadline();
+    const bool is_due = due && *due <= time();
+    if (is_due) {
+      desk_.on_tick(time());
+      send_orders();
+    }
     if (contents_.empty()) {
-      if (ticked)
+      if (is_due)
         continue; // it may wait for the wire from now on
       awake_ = false;
       send_orders();
-      arm_next();
+      if (due)
+        arm(*due);
       return;
     }
     const bool busy = contents_.weight() >= busy_turn;
@@ -89,22 +95,12 @@ void node::turn() {
   hop([this] { turn(); });
 }
 
-bool node::tick_if_due() {
-  const auto due = desk_.core().next_deadline();
-  if (!due || *due > time())
-    return false;
-  desk_.on_tick(time());
-  send_orders();
-  return true;
-}
-
-void node::arm_next() {
-  const auto due = desk_.core().next_deadline();
-  if (!due || *due >= armed_)
+void node::arm(time_point due) {
+  if (due >= armed_)
     return;
-  armed_ = *due;
-  later(std::max(duration(0), *due - time()), [this, when = *due] {
-    if (armed_ != when)
+  armed_ = due;
+  later(due - time(), [this, due] {
+    if (armed_ != due)
       return;
     armed_ = time_point::max();
     mail_->ring();
@@ -124,8 +120,13 @@ void node::arm_wire(time_point when) {
 }
 
 void node::send_orders() {
-  if (!orders_.empty())
-    hop([this, orders = std::exchange(orders_, {})] { wire_.write_all(orders); });
+  if (orders_.empty())
+    return;
+  hop([this, orders = std::exchange(orders_, std::exchange(spare_orders_, {}))]() mutable {
+    wire_.write_all(orders);
+    orders.clear();
+    spare_orders_ = std::move(orders);
+  });
 }
 
 template <class F> void node::command(std::string_view verb, std::string_view about, F f) {

@@ -34,11 +34,7 @@ struct subscription_order {
   temper how{};
 };
 
-class node final : public router_hands,
-                   public observer,
-                   public event_port,
-                   public wire_owner,
-                   public std::enable_shared_from_this<node> {
+class node final : public router_hands, public observer, public event_port, public wire_owner {
 public:
   struct settings {
     place at = 0;
@@ -108,8 +104,7 @@ private:
   duration draw_hop();
   void rung();
   void turn();
-  bool tick_if_due();
-  void arm_next();
+  void arm(time_point due);
   void send_orders();
   void go_on(lane_key at, std::uint32_t generation);
   void work(lane_key at, std::uint32_t generation);
@@ -157,6 +152,7 @@ private:
   std::map<lane_key, life> lives_;
   std::map<std::uint32_t, script> scripts_;
   std::vector<wire::order> orders_;
+  std::vector<wire::order> spare_orders_; ///< empty, with room
   time_point last_hop_{};
   time_point armed_ = time_point::max();
   time_point wire_armed_ = time_point::max();
@@ -172,16 +168,10 @@ private:
 
 /// At this process, if it still runs then.
 template <class F> void node::later(duration after, F what) {
-  around_.time.in(after, [self = weak_from_this(), what = std::move(what)]() mutable {
-    const auto here = self.lock();
-    if (!here)
-      return;
-    here->around_.net.run_at(here->how_.at,
-                             [self = std::move(self), what = std::move(what)]() mutable {
-                               if (const auto still = self.lock())
-                                 what();
-                             });
-  });
+  auto& net = around_.net;
+  around_.time.in(after,
+                  [&net, at = how_.at, start = net.start_of(how_.at),
+                   what = std::move(what)]() mutable { net.run_at(at, start, std::move(what)); });
 }
 
 /// A message between two parts: none overtakes another.

@@ -81,11 +81,12 @@ void wire::later(std::function<void()> what) {
 
 /// In order, until none is left: what is asked for may ask for more.
 void wire::carry_out() {
-  for (std::size_t at = 0; at < effects_.size(); ++at) {
-    auto what = std::move(effects_[at]); // the list may grow, and move
-    perform(what);
+  while (!effects_.empty()) {
+    doing_.swap(effects_);
+    for (auto& what : doing_)
+      perform(what);
+    doing_.clear();
   }
-  effects_.clear();
 }
 
 void wire::perform(switchboard_effect& what) {
@@ -150,7 +151,7 @@ void wire::trace(const switchboard_effect& what) const {
 
 void wire::session_up(const peer_session& with) {
   watch_epoch(with.who);
-  sessions_[with.number] = {with, std::make_shared<intake>()};
+  sessions_[with.number] = {with, std::make_shared<intake>(), &epochs_[with.who.node]};
   if (auto* bulk = find(with.bulk))
     bulk->session = with.number;
   mail_->leave(peer_inputs::session_up{with.who, with.number});
@@ -253,13 +254,14 @@ void wire::has_written(connection_id which, connection& to, std::uint64_t bytes)
 }
 
 void wire::send_out() {
-  for (const auto which : std::exchange(touched_, {})) {
+  for (const auto which : touched_) {
     auto* to = find(which);
     if (to == nullptr)
       continue;
     const auto sent = around_.net.write(which, std::exchange(to->buffer, {}));
     has_written(which, *to, sent);
   }
+  touched_.clear();
 }
 
 void wire::on_ended(connection_id which) {

@@ -81,6 +81,7 @@ private:
   struct live_session {
     peer_session with;
     std::shared_ptr<intake> taken;
+    const std::uint64_t* latest_epoch = nullptr; ///< in `epochs_`
   };
 
   time_point now() const noexcept { return around_.time.now(); }
@@ -110,6 +111,7 @@ private:
   std::shared_ptr<inbox> mail_;
   wire_owner& owner_;
   switchboard::effects effects_;
+  switchboard::effects doing_; ///< of those, what is carried out now
   std::unordered_map<connection_id, connection> connections_;
   std::unordered_map<std::uint64_t, live_session> sessions_;
   std::vector<std::pair<time_point, connection_id>> closing_; ///< at the latest

@@ -35,7 +35,8 @@ void wire::for_router(const asks::for_router& what) {
   const auto at = sessions_.find(what.session);
   if (at == sessions_.end())
     return;
-  watch_epoch(at->second.with.who);
+  if (at->second.with.who.boot_epoch < *at->second.latest_epoch)
+    watch_epoch(at->second.with.who);
   if (what.kind == frame_kind::events)
     return frame_for_router(at->second, what.body);
   auto said = decode_control(what.body);
@@ -93,7 +94,7 @@ void wire::write_one(const order& one) {
   const auto at = sessions_.find(one.session);
   if (at == sessions_.end())
     return; // it has ended, and the router hears of it
-  const auto with = at->second.with;
+  const auto& with = at->second.with;
   if (const auto* stop = std::get_if<link_effects::cut>(&one.what->what))
     return cut(with, stop->why);
   const auto* events = std::get_if<link_effects::send_events>(&one.what->what);
