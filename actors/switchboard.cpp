@@ -79,6 +79,7 @@ void switchboard::follow_change(const membership_effects::changed& what, time_po
     return;
   one.failures = 0;
   one.next_try = members_.self().node < what.member.node ? now : now + courtesy;
+  note_try(what.member.node, one);
 }
 
 void switchboard::give_up_on(node_id who, std::string_view why, time_point now, effects& out) {
@@ -87,6 +88,7 @@ void switchboard::give_up_on(node_id who, std::string_view why, time_point now, 
     return;
   at->second.wanted = false;
   at->second.waiting.clear();
+  note_try(who, at->second);
   end_session(who, at->second, why, now, out);
 }
 
@@ -105,6 +107,7 @@ void switchboard::send(const membership_effects::send& what, time_point now, eff
     one.waiting.erase(one.waiting.begin());
   one.waiting.push_back(what.bytes);
   one.next_try = std::min(one.next_try, now + how_.redial.cap);
+  note_try(what.to, one);
 }
 
 // -- dialling -----------------------------------------------------------------------------
@@ -131,9 +134,9 @@ bool switchboard::is_under_way(const std::string& address) const {
                      [&](const auto& one) {
                        return one.second.address == address && one.second.session == 0;
                      }) ||
-         std::any_of(connections_.begin(), connections_.end(), [&](const auto& one) {
-           return one.second.dialed && !one.second.bulk && one.second.now != phase::open &&
-                  one.second.address == address;
+         std::any_of(urgent_.begin(), urgent_.end(), [&](const auto& due) {
+           const auto& one = connections_.at(due.second);
+           return one.dialed && !one.bulk && one.now != phase::open && one.address == address;
          });
 }
 
@@ -142,24 +145,14 @@ bool switchboard::start_dial(dialing what, effects& out) {
     return false;
   const auto ticket = next_ticket_++;
   ++counts_.dials;
-  if (!what.to.is_nil() && what.session == 0)
-    peer_of(what.to).ticket = ticket;
+  if (!what.to.is_nil() && what.session == 0) {
+    auto& one = peer_of(what.to);
+    one.ticket = ticket;
+    note_try(what.to, one);
+  }
   out.emplace_back(asks::dial{ticket, what.address});
   dials_.emplace(ticket, std::move(what));
   return true;
-}
-
-/// Each live member is to have a session, and whoever is to be told something.
-void switchboard::want_sessions(time_point now, effects& out) {
-  for (const auto who : alone_)
-    if (auto& one = peers_.at(who); one.lacks_session() && one.next_try <= now &&
-                                    !one.address.empty() && !start_dial({one.address, who, 0}, out))
-      one.next_try = now + how_.redial.first;
-}
-
-void switchboard::try_later(peer& one, time_point now) {
-  one.waiting.clear();
-  one.next_try = now + full_jitter(how_.redial, ++one.failures, chance_);
 }
 
 void switchboard::on_connected(std::uint64_t ticket, connection_id which, time_point now,
@@ -170,14 +163,13 @@ void switchboard::on_connected(std::uint64_t ticket, connection_id which, time_p
   const auto dial = std::move(at->second);
   dials_.erase(at);
   auto& one = connections_[which];
-  urgent_.insert(which);
   one.dialed = true;
   one.bulk = dial.session != 0;
   one.address = dial.address;
   one.peer = dial.to;
   one.ticket = ticket;
   one.session = one.bulk ? dial.session : chance_.next();
-  one.deadline = now + how_.greet_within;
+  set_deadline(which, one, now + how_.greet_within);
   one.now = how_.secure ? phase::securing : phase::greeting;
   if (!how_.secure)
     greet(which, one, out);
@@ -207,6 +199,7 @@ void switchboard::dial_ended(node_id to, std::uint64_t ticket, std::uint64_t ses
   if (one.ticket == ticket) {
     one.ticket = 0;
     try_later(one, now);
+    note_try(to, one);
   }
 }
 
@@ -224,10 +217,16 @@ void switchboard::on_accepted(connection_id which, std::string from, time_point 
   ++strangers_;
   ++strangers_by_address_[from];
   auto& one = connections_[which];
-  urgent_.insert(which);
   one.address = std::move(from);
-  one.deadline = now + how_.greet_within;
+  set_deadline(which, one, now + how_.greet_within);
   one.now = how_.secure ? phase::securing : phase::greeting;
+}
+
+void switchboard::set_deadline(connection_id which, connection& of, time_point when) {
+  urgent_.erase({of.deadline, which});
+  of.deadline = when;
+  if (when != time_point::max())
+    urgent_.emplace(when, which);
 }
 
 void switchboard::forget_stranger(const connection& what) {
@@ -248,6 +247,10 @@ void switchboard::on_secured(connection_id which, std::string cluster, std::stri
   at->second.now = phase::greeting;
   if (at->second.dialed)
     greet(which, at->second, out);
+}
+
+std::size_t switchboard::events_limit() const noexcept {
+  return link_limits{.max_event_bytes = how_.max_event_bytes}.events_bytes();
 }
 
 void switchboard::on_bytes(connection_id which, std::span<const std::byte> bytes, time_point now,
@@ -323,9 +326,9 @@ void switchboard::on_closed(connection_id which, std::string_view why, time_poin
   if (at == connections_.end())
     return;
   forget_stranger(at->second);
+  set_deadline(which, at->second, time_point::max());
   const auto gone = std::move(at->second);
   connections_.erase(at);
-  urgent_.erase(which);
   if (gone.now == phase::open) {
     const auto owner = peers_.find(gone.peer);
     if (owner != peers_.end() && owner->second.session &&
@@ -340,9 +343,9 @@ void switchboard::on_closed(connection_id which, std::string_view why, time_poin
 
 void switchboard::tick(time_point now, effects& out) {
   std::vector<connection_id> late;
-  for (const auto which : urgent_)
-    if (connections_.at(which).deadline <= now)
-      late.push_back(which);
+  for (auto at = urgent_.begin(); at != urgent_.end() && at->first <= now; ++at)
+    late.push_back(at->second);
+  std::sort(late.begin(), late.end());
   for (const auto which : late)
     if (connections_.contains(which)) {
       ++counts_.too_slow;
@@ -360,11 +363,10 @@ void switchboard::tick(time_point now, effects& out) {
 
 std::optional<time_point> switchboard::next_deadline() const {
   auto next = members_.next_deadline().value_or(time_point::max());
-  for (const auto which : urgent_)
-    next = std::min(next, connections_.at(which).deadline);
-  for (const auto who : alone_)
-    if (const auto& one = peers_.at(who); one.lacks_session())
-      next = std::min(next, one.next_try);
+  if (!urgent_.empty())
+    next = std::min(next, urgent_.begin()->first);
+  if (!tries_.empty())
+    next = std::min(next, tries_.begin()->first);
   return next == time_point::max() ? std::nullopt : std::optional(next);
 }
 
@@ -372,7 +374,7 @@ void switchboard::check() const {
   std::size_t strangers = 0;
   for (const auto& [which, one] : connections_) {
     strangers += !one.dialed && one.now != phase::open;
-    assert(urgent_.contains(which) == (one.deadline != time_point::max()));
+    assert(urgent_.contains({one.deadline, which}) == (one.deadline != time_point::max()));
     if (one.now != phase::open)
       continue;
     [[maybe_unused]] const auto& owner = peers_.at(one.peer);
@@ -382,6 +384,8 @@ void switchboard::check() const {
   for ([[maybe_unused]] const auto& [who, one] : peers_) {
     assert(!one.session_up || (one.session && one.session->bulk != 0));
     assert(alone_.contains(who) == !one.session);
+    assert(one.noted == (one.lacks_session() ? one.next_try : time_point::max()));
+    assert(tries_.contains({one.noted, who}) == one.lacks_session());
   }
   assert(urgent_.size() <= connections_.size() && alone_.size() <= peers_.size());
   assert(strangers == strangers_);

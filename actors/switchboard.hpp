@@ -14,9 +14,8 @@
 // gone. When both sides dial at once there are two sessions for a moment; the one that the node
 // with the smaller id has dialled survives, on both sides by the same rule.
 //
-// A core: the shell moves bytes (and does TLS), and carries out effects in order. Time limits: a
-// connection that is not open `greet_within` after it was made is closed, and so is a session that
-// is not up by then. Limits on strangers bound what those cost who never say who they are.
+// A core: the shell moves bytes (and does TLS), and carries out effects in order. Connections that
+// are not open `greet_within` after they were made are closed, and so are sessions that are not up.
 
 #include "actors/frame_reader.hpp"
 #include "actors/membership.hpp"
@@ -42,9 +41,8 @@ public:
     std::vector<std::pair<std::string, std::string>> agreed{};
     std::uint32_t max_event_bytes = 1u << 20; ///< taken, and sent: who takes less is refused
     duration greet_within = std::chrono::seconds(5);
-    /// Accepted connections that have not said who they are, in all and from one address.
-    std::size_t strangers = 256;
-    std::size_t strangers_of_address = 64;
+    std::size_t strangers = 256; ///< accepted connections that have not said who they are, in all
+    std::size_t strangers_of_address = 64; ///< and from one address
     /// Between tries to reach a member: full jitter up to this, doubled each time.
     retry_options redial{std::chrono::milliseconds(100), 2.0, std::chrono::seconds(5)};
     std::size_t dials = 64; ///< under way at once
@@ -106,7 +104,7 @@ private:
     node_id peer;        ///< when open; before that, who is hoped for
     std::uint64_t session = 0;
     std::uint64_t ticket = 0; ///< of the dial it came from
-    time_point deadline;
+    time_point deadline = time_point::max();
     std::optional<std::pair<std::string, std::string>> certificate; ///< cluster and name
     frame_reader reader{link_limits::hello_bytes};
   };
@@ -121,6 +119,7 @@ private:
     std::uint64_t ticket = 0;          ///< of the dial that is under way
     std::uint32_t failures = 0;
     time_point next_try{};
+    time_point noted = time_point::max();        ///< as in `tries_`
     std::vector<std::vector<std::byte>> waiting; ///< membership's frames, for the next session
 
     bool lacks_session() const noexcept {
@@ -139,11 +138,10 @@ private:
     std::uint64_t session = 0; ///< of a bulk connection
   };
 
-  std::size_t events_limit() const noexcept {
-    return link_limits{.max_event_bytes = how_.max_event_bytes}.events_bytes();
-  }
+  std::size_t events_limit() const noexcept;
   hello_message own_hello(std::uint64_t session, bool bulk) const;
   void forget_stranger(const connection& what);
+  void set_deadline(connection_id which, connection& of, time_point when);
   void greet(connection_id which, const connection& what, effects& out);
   bool on_frame(connection_id which, frame_kind kind, std::span<const std::byte> body,
                 time_point now, effects& out);
@@ -174,6 +172,7 @@ private:
   bool is_under_way(const std::string& address) const;
   bool start_dial(dialing what, effects& out);
   void want_sessions(time_point now, effects& out);
+  void note_try(node_id who, peer& one);
   void try_later(peer& one, time_point now);
   void follow(edupulse::membership::effects&& asked, time_point now, effects& out);
   void follow_change(const membership_effects::changed& what, time_point now, effects& out);
@@ -184,9 +183,10 @@ private:
   random_source chance_;
   counts counts_;
   std::unordered_map<connection_id, connection> connections_;
-  std::set<connection_id> urgent_; ///< those with a deadline
+  std::set<std::pair<time_point, connection_id>> urgent_; ///< those with a deadline, by it
   std::map<node_id, peer> peers_;
-  std::set<node_id> alone_; ///< those without a session
+  std::set<node_id> alone_;                        ///< those without a session
+  std::set<std::pair<time_point, node_id>> tries_; ///< of those that lack one: the next, each
   std::map<std::uint64_t, dialing> dials_;
   std::map<std::string, std::size_t> strangers_by_address_;
   std::size_t strangers_ = 0;

@@ -225,7 +225,7 @@ void switchboard::adopt(connection_id which, hello_message&& what, const peer_id
     dial_ended(one.peer, one.ticket, one.session, "somebody else answers there", now, out);
   one.peer = who.node;
   one.session = what.session;
-  one.deadline = now + how_.greet_within;
+  set_deadline(which, one, now + how_.greet_within);
   owner.ticket = 0;
   owner.address = who.address;
   owner.session_dialed = one.dialed;
@@ -236,6 +236,7 @@ void switchboard::adopt(connection_id which, hello_message&& what, const peer_id
                                std::min(what.version_minor, version_minor),
                                what.features & features};
   alone_.erase(who.node);
+  note_try(who.node, owner);
   if (!one.dialed)
     greet(which, one, out);
   for (auto& bytes : std::exchange(owner.waiting, {}))

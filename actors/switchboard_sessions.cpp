@@ -1,6 +1,7 @@
 // Sessions of the switchboard: up, ended, and tried again.
 
 #include "actors/switchboard.hpp"
+#include <algorithm>
 
 namespace edupulse {
 
@@ -54,10 +55,8 @@ void switchboard::bring_up_if_member(peer& one, time_point now, effects& out) {
   const auto& with = *one.session;
   one.session_up = true;
   one.session_since = now;
-  for (const auto which : {with.control, with.bulk}) {
-    connections_.at(which).deadline = time_point::max();
-    urgent_.erase(which);
-  }
+  for (const auto which : {with.control, with.bulk})
+    set_deadline(which, connections_.at(which), time_point::max());
   out.emplace_back(asks::session_up{with});
   if (!one.first_word.empty()) {
     asks::for_router first{
@@ -84,6 +83,7 @@ void switchboard::end_session(node_id who, peer& one, std::string_view why, time
   if (was_up && now - one.session_since >= good_session)
     one.failures = 0;
   try_later(one, now);
+  note_try(who, one);
   if (!was_up)
     return;
   out.emplace_back(asks::session_lost{ended, std::string(why)});
@@ -107,11 +107,44 @@ void switchboard::cut(node_id who, std::uint64_t session, std::string_view why, 
 void switchboard::close_all(std::string_view why, time_point now, effects& out) {
   for (auto& [who, one] : peers_) {
     one.wanted = false;
+    note_try(who, one);
     end_session(who, one, why, now, out);
   }
   while (!connections_.empty())
     drop(connections_.begin()->first, why, now, out);
   dials_.clear();
+}
+
+// -- tried again --------------------------------------------------------------------------
+
+/// Each live member is to have a session, and whoever is to be told something.
+void switchboard::want_sessions(time_point now, effects& out) {
+  std::vector<node_id> due;
+  for (auto at = tries_.begin(); at != tries_.end() && at->first <= now; ++at)
+    due.push_back(at->second);
+  std::sort(due.begin(), due.end());
+  for (const auto who : due)
+    if (auto& one = peers_.at(who);
+        !one.address.empty() && !start_dial({one.address, who, 0}, out)) {
+      one.next_try = now + how_.redial.first;
+      note_try(who, one);
+    }
+}
+
+/// While thousands are met nobody looks at all of them to find the next one that is to be dialled.
+void switchboard::note_try(node_id who, peer& one) {
+  const auto due = one.lacks_session() ? one.next_try : time_point::max();
+  if (due == one.noted)
+    return;
+  tries_.erase({one.noted, who});
+  if (due != time_point::max())
+    tries_.emplace(due, who);
+  one.noted = due;
+}
+
+void switchboard::try_later(peer& one, time_point now) {
+  one.waiting.clear();
+  one.next_try = now + full_jitter(how_.redial, ++one.failures, chance_);
 }
 
 } // namespace edupulse
