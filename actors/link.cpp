@@ -196,9 +196,8 @@ void link::flush(time_point now, effects& io) {
     io.emplace_back(link_effects::cut{"it confirms nothing of what it is told"});
     return;
   }
-  const bool speaks = sent_controls_ < controls_.size();
   send_controls(io);
-  if (speaks || frames_read_ - frames_told_ >= tell_every_frames)
+  if (frames_read_ - frames_told_ >= tell_every_frames) // else the next tick does
     tell_taken(io);
   while (in_hand_ < how_.frames_in_hand && outbox_.has_anything_to_send()) {
     if (in_hand_ > 0 && !outbox_.has_a_frame_to_send())

@@ -20,7 +20,7 @@ struct link_resume {
   /// earlier, the peer may not have a session yet.
   bool more = false;
 };
-/// How far this side has read; sent now and then, and with anything else.
+/// How far this side has read; sent now and then. Nothing waits for it.
 struct link_taken {
   std::uint64_t control = 0; ///< numbered control messages, ever
   std::uint64_t frames = 0;  ///< frames of events, in this session

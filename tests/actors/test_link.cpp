@@ -397,6 +397,45 @@ TEST_CASE("link: conclusions are told with the turn that brings them, though not
   CHECK(told(999us, 0, 0) == 1);
 }
 
+TEST_CASE("link: how far it has read is said with every eighth frame and with a tick, and not with "
+          "each conclusion") {
+  link::effects io;
+  effect_list out;
+  edupulse::link one({});
+  time_point now{1h};
+  one.received().open(7, 8192);
+  one.on_session(now, io);
+  REQUIRE(one.on_resume({}, now, io));
+  const auto all = chunk_of(1);
+  std::size_t numbered = 0;
+  const auto taken_after = [&](std::uint64_t dseq) -> std::uint64_t { // frames, as it is said
+    std::vector<incoming_run> runs(1);
+    runs[0] = {{all, 0, 1, 0}, {{7, dseq, 0}}};
+    REQUIRE(one.on_events(std::move(runs), io));
+    one.received().concluded({7, dseq, 1, fate::handled, {}});
+    io.clear();
+    one.flush(now += 1ms, io);
+    std::uint64_t frames = 0;
+    for (const auto& what : io) {
+      const auto& said = std::get<link_effects::send_control>(what).what;
+      numbered += std::holds_alternative<link_numbered>(said);
+      if (const auto* taken = std::get_if<link_taken>(&said))
+        frames = taken->frames;
+    }
+    return frames;
+  };
+  for (std::uint64_t dseq = 1; dseq < 8; ++dseq)
+    CHECK(taken_after(dseq) == 0);
+  CHECK(taken_after(8) == 8);
+  CHECK(taken_after(9) == 0);
+  CHECK(numbered == 9);
+  io.clear();
+  one.on_tick(now += 100ms, out, io);
+  REQUIRE(io.size() == 1);
+  const auto& said = std::get<link_effects::send_control>(io[0]).what;
+  CHECK(std::get<link_taken>(said).frames == 9);
+}
+
 TEST_CASE("link: a peer that breaks the rules is an error that says how") {
   link::effects io;
   effect_list out;
