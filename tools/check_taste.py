@@ -40,7 +40,8 @@ BANNED = [
      "std::string, std::snprintf or std::from_chars: bounded, and errors can be seen"),
     (r"\.detach\s*\(\s*\)", LIBRARY, "join it: what outlives the node is not supervised"),
     (r"\busing\s+namespace\s+std\s*;", r"", "say std::"),
-    (r"\bcatch2/catch", r"^(?!tests/support/catch\.hpp$|tests/main\.cpp$)",
+    (r"\bcatch2/catch",
+     r"^(?!(tests/support|examples/plugins)/catch\.hpp$|(tests|examples/plugins)/main\.cpp$)",
      '#include "tests/support/catch.hpp", which serves Catch2 v2 and v3'),
 ]
 

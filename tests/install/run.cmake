@@ -1,8 +1,9 @@
 # One way of using the library from outside, from nothing to a running program. CASE is
 #   prefix        `cmake --install` into WORK/prefix, which is moved there, so that nothing can
-#                 depend on where it was installed. The next three need it.
+#                 depend on where it was installed. The next four need it.
 #   find_package  CMake: find_package, edupulse_add_events, edupulse::runtime, edupulse::testing
 #   plugin        CMake: edupulse_add_plugin, its test, and a program with edupulse::plugin_host
+#   samples       CMake: examples/plugins, alone
 #   pkg_config    a compiler and pkg-config, without CMake
 #   subproject    add_subdirectory: builds the library and nothing else
 cmake_minimum_required(VERSION 3.25)
@@ -77,6 +78,17 @@ function(check_plugin)
   if(NOT out STREQUAL "Good evening, Ada, our visitor 1\nWelcome, Alan, our visitor 2\n")
     message(FATAL_ERROR "the program ran, but printed: ${out}")
   endif()
+endfunction()
+
+function(check_samples)
+  find_program(ccache ccache)
+  if(ccache)
+    set(ENV{CMAKE_CXX_COMPILER_LAUNCHER} "${ccache}") # four plugins, which seldom change
+  endif()
+  configure("${SOURCE}/examples/plugins" "-DCMAKE_PREFIX_PATH=${prefix}")
+  run("${CMAKE_COMMAND}" --build build --config "${CONFIG}" --target
+      notifier enrollment_stats saboteur search_indexer notifier_test)
+  run(build/notifier/notifier_test)
 endfunction()
 
 # All installed headers in one file: each finds the others it includes. Only caf.hpp needs CAF.
