@@ -32,6 +32,7 @@ struct Request {
     pluginLoad @12 :PluginLoad;
     pluginSwap @13 :PluginSwap;
     pluginRollback @14 :Text;
+    publish @15 :Publish;
   }
 }
 
@@ -50,6 +51,16 @@ struct DeadSelection {
     subscription @1 :Text;
     # All of it.
   }
+}
+
+struct Publish {
+  name @0 :Text;
+  # Of an event that the node knows the schema of.
+  fields @1 :Text;
+  # A JSON object.
+  subject @2 :Text;
+  key @3 :Text;
+  # Empty: as the schema says.
 }
 
 struct PluginSetting {
@@ -82,6 +93,7 @@ struct Answer {
     plugins @9 :List(Plugin);
     plugin @10 :Plugin;
     swapped @11 :Swapped;
+    published @12 :Published;
   }
 }
 
@@ -89,6 +101,12 @@ struct Error {
   code @0 :Text;
   # As in schemas/error.hpp: not_found, refused, ...
   text @1 :Text;
+}
+
+struct Published {
+  id @0 :Text;
+  unknownFields @1 :UInt32;
+  # Of the JSON, which the schema does not have.
 }
 
 struct Done {

@@ -79,8 +79,10 @@ expected<void> run(const program_options& how) {
     return tl::unexpected(plugins.error());
   if (auto good = load_plugins(*plugins, how); !good)
     return good;
-  const auto control =
-      control_socket::open(*at, {.path = how.socket, .plugins = &plugins->desk()});
+  const auto control = control_socket::open(
+      *at, {.path = how.socket,
+            .types = [&](std::string_view event) { return plugins->type_of(event); },
+            .plugins = &plugins->desk()});
   if (!control)
     return tl::unexpected(control.error());
   say_what_it_is(*at, *control);

@@ -9,6 +9,7 @@ void add_version(CLI::App& to, tool& with);
 void add_node(CLI::App& to, tool& with);
 void add_handler(CLI::App& to, tool& with);
 void add_dead(CLI::App& to, tool& with);
+void add_event(CLI::App& to, tool& with);
 void add_counters(CLI::App& to, tool& with);
 void add_ledger(CLI::App& to, tool& with);
 void add_plugin(CLI::App& to, tool& with);

@@ -35,6 +35,9 @@ void tell_ledger(const node& at, Ledger::Builder to);
 expected<void> pause(const node& at, std::string_view name, Answer::Builder to);
 expected<void> resume(const node& at, std::string_view name, Answer::Builder to);
 
+// -- events: event_verbs.cpp ------------------------------------------------------------------
+expected<void> publish(const bench& on, Publish::Reader what, Answer::Builder to);
+
 // -- dead letters: dead_verbs.cpp -----------------------------------------------------------
 expected<void> list_dead(const bench& on, DeadList::Reader which, Answer::Builder to);
 expected<void> show_dead(const bench& on, std::uint64_t id, Answer::Builder to);

@@ -5,17 +5,21 @@ namespace edupulse {
 namespace {
 
 plugin_desk::plugin told(const plugin_status& of) {
-  return {of.name,          of.version, of.file, of.state, of.subscriptions,
-          !of.previous_version.empty(), of.previous_version};
+  return {of.name,
+          of.version,
+          of.file,
+          of.state,
+          of.subscriptions,
+          !of.previous_version.empty(),
+          of.previous_version};
 }
 
 expected<plugin_desk::swapped> told(const expected<swap_report>& of) {
   if (!of)
     return tl::unexpected(of.error());
   const auto took = std::chrono::ceil<std::chrono::milliseconds>(of->took).count();
-  return plugin_desk::swapped{of->from,        of->to,
-                              of->removed,     of->added,
-                              of->handed_over, static_cast<std::uint64_t>(took)};
+  return plugin_desk::swapped{of->from,  of->to,          of->removed,
+                              of->added, of->handed_over, static_cast<std::uint64_t>(took)};
 }
 
 plugin_values values_of(const plugin_desk::settings& from) { return {from.begin(), from.end()}; }

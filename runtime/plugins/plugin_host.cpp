@@ -153,6 +153,19 @@ std::vector<plugin_status> plugin_host::impl::list() const {
   return result;
 }
 
+const event_type* plugin_host::impl::type_of(std::string_view event) const {
+  std::lock_guard guard(mutex_);
+  for (const auto& [name, one] : loaded_) {
+    for (const auto& each : one.now->what->handlers())
+      if (each.type != nullptr && each.event == event)
+        return &each.type();
+    for (const auto& each : one.now->what->publishes())
+      if (each.name == event)
+        return &each.type();
+  }
+  return nullptr;
+}
+
 // -- the face -------------------------------------------------------------------------------------
 
 plugin_host::plugin_host(std::unique_ptr<impl> inside) : impl_(std::move(inside)) {}
@@ -180,6 +193,9 @@ expected<swap_report> plugin_host::swap(std::string_view name, const std::filesy
 }
 expected<swap_report> plugin_host::rollback(std::string_view name) { return impl_->rollback(name); }
 std::vector<plugin_status> plugin_host::list() const { return impl_->list(); }
+const event_type* plugin_host::type_of(std::string_view event) const {
+  return impl_->type_of(event);
+}
 plugin_desk& plugin_host::desk() noexcept { return impl_->desk; }
 const std::vector<crashed_call>& plugin_host::crashes() const noexcept { return impl_->crashes(); }
 

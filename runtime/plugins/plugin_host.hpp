@@ -36,6 +36,7 @@ public:
                              const plugin_values& settings);
   expected<swap_report> rollback(std::string_view name);
   std::vector<plugin_status> list() const;
+  const event_type* type_of(std::string_view event) const;
 
 private:
   using handover_ptr = std::shared_ptr<handover>;

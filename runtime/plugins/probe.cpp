@@ -49,10 +49,20 @@ public:
     posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_adddup2(&files, plugin.number(), image_number);
     posix_spawn_file_actions_adddup2(&files, writing.number(), answer_number);
+    // Programs block and ignore signals as they like; the child is killed when it must be.
+    posix_spawnattr_t how;
+    posix_spawnattr_init(&how);
+    sigset_t signals;
+    sigemptyset(&signals);
+    posix_spawnattr_setsigmask(&how, &signals);
+    sigfillset(&signals);
+    posix_spawnattr_setsigdefault(&how, &signals);
+    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     std::array<char*, 2> words{const_cast<char*>(program.c_str()), nullptr};
     pid_t pid = -1;
-    const int failed = ::posix_spawn(&pid, program.c_str(), &files, nullptr, words.data(), environ);
+    const int failed = ::posix_spawn(&pid, program.c_str(), &files, &how, words.data(), environ);
     posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&how);
     if (failed != 0)
       return fail(errc::io,
                   "cannot start " + quote(program.native(), 512) + ": " + std::strerror(failed));

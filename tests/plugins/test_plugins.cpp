@@ -26,6 +26,11 @@ TEST_CASE("G104: the handlers of a plugin are subscriptions of one scope, named 
   n.publish("a", 2);
   n.await(2);
   CHECK(n.all()[1].count == 2);
+  REQUIRE(n.plugins.type_of("tally.counted") != nullptr);
+  CHECK(n.plugins.type_of("tally.counted")->schema().getProto().getId() ==
+        event_traits<Counted>::type().schema_id);
+  CHECK(n.plugins.type_of("lesson.withdrawn") != nullptr);
+  CHECK(n.plugins.type_of("quiz.submitted") == nullptr);
   REQUIRE(n.plugins.list().size() == 1);
   CHECK(n.plugins.list()[0].file == plugin_path("tally_7_also").native());
 }

@@ -244,6 +244,6 @@ TEST_CASE("G91: a control socket ends at once, whoever is connected to it") {
   const control_end half(one->path());
   half.write(std::string_view(a_request).substr(0, 20));
   CHECK((*ask_status(one->path())).isStatus()); // who came before has been let in
-  one.reset(); // would wait for an hour
+  one.reset();                                  // would wait for an hour
   CHECK(true);
 }

@@ -89,6 +89,7 @@ constexpr plugin& plugin::handler(std::string_view name, const plugin_handler_op
   } else {
     require_event<T>();
     one.event = event_traits<T>::name;
+    one.type = &event_traits<T>::type;
   }
   one.blocks = detail::says_it_blocks<H>;
   one.make = &detail::make_handler<T, H>;
@@ -111,6 +112,7 @@ constexpr plugin& plugin::handler(std::string_view name, F, const plugin_handler
   if constexpr (!std::is_void_v<T>) {
     require_event<T>();
     one.event = event_traits<T>::name;
+    one.type = &event_traits<T>::type;
   }
   one.make = [](const plugin_settings&) -> std::unique_ptr<edupulse::handler> {
     return std::make_unique<detail::function_handler<T, F>>(F{});

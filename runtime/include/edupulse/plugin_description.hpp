@@ -43,11 +43,14 @@ struct plugin_handler_options {
   friend bool operator==(const plugin_handler_options&, const plugin_handler_options&) = default;
 };
 
+/// `event_traits<T>::type`: its schema, for whoever shows an event.
+using plugin_event_type = const event_type& (*)() noexcept;
+
 /// One handler of a plugin. The functions are the plugin's; they may throw.
 struct plugin_handler {
   std::string_view name{};
-  std::string_view event{}; ///< empty: of any event
-  std::string_view about{};
+  std::string_view event{};         ///< empty: of any event
+  plugin_event_type type = nullptr; ///< of that event
   plugin_handler_options options{};
   bool blocks = false;
   std::unique_ptr<edupulse::handler> (*make)(const plugin_settings&) = nullptr;
@@ -56,6 +59,12 @@ struct plugin_handler {
   void (*restore)(edupulse::handler&, std::string_view) = nullptr;
   /// Instead of `make`: a CAF actor; see <edupulse/caf.hpp>.
   caf::behavior (*behave)(caf::event_based_actor*, const plugin_settings&) = nullptr;
+};
+
+/// An event that a plugin publishes.
+struct plugin_event {
+  std::string_view name{};
+  plugin_event_type type = nullptr;
 };
 
 struct plugin_setting {
@@ -128,7 +137,8 @@ public:
   }
   template <class T> constexpr plugin& publishes() {
     require_event<T>();
-    publishes_.add(event_traits<T>::name, "a plugin lists at most 64 events that it publishes");
+    publishes_.add({event_traits<T>::name, &event_traits<T>::type},
+                   "a plugin lists at most 64 events that it publishes");
     return *this;
   }
   constexpr plugin& setting(std::string_view name, const char* by_default, std::string_view about) {
@@ -169,7 +179,7 @@ public:
   constexpr const scope_options& scope() const { return scope_; }
   constexpr std::span<const plugin_handler> handlers() const { return handlers_.all(); }
   constexpr std::span<const plugin_setting> settings() const { return settings_.all(); }
-  constexpr std::span<const std::string_view> publishes() const { return publishes_.all(); }
+  constexpr std::span<const plugin_event> publishes() const { return publishes_.all(); }
 
 private:
   constexpr plugin& declare(const plugin_setting& one) {
@@ -187,7 +197,7 @@ private:
   scope_options scope_{};
   detail::few<plugin_handler, 32> handlers_{};
   detail::few<plugin_setting, 64> settings_{};
-  detail::few<std::string_view, 64> publishes_{};
+  detail::few<plugin_event, 64> publishes_{};
 };
 
 } // namespace edupulse

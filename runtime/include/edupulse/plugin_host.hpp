@@ -144,6 +144,9 @@ public:
   /// What handlers of plugins were doing when the process before this one died, if it did; also
   /// logged as an error when it is found.
   const std::vector<crashed_call>& crashes() const noexcept;
+  /// Of an event that a plugin takes or publishes; null when none does. For
+  /// `control_options::types`.
+  const event_type* type_of(std::string_view event) const;
   /// For `control_options::plugins`: operators load, swap and roll back. Lives as long as this.
   plugin_desk& desk() noexcept;
 

@@ -121,7 +121,7 @@ template <class Out> constexpr void write_manifest(Out& out, const plugin& what)
   to.close(']');
   to.name("publishes"), to.open('[');
   for (const auto& one : what.publishes())
-    to.text(one);
+    to.text(one.name);
   to.close(']');
   to.name("settings"), to.open('[');
   for (const auto& one : what.settings())
