@@ -48,8 +48,9 @@ void neighbours::apply(router& to, peer_input&& what, time_point now, effect_lis
 /// Earlier starts of the node had them. Membership speaks of its present name, and of no other.
 void neighbours::end_other_names(router& to, node_id node, const std::string& present,
                                  time_point now, effect_list& out) {
-  for (auto& [name, one] : by_name_) {
-    if (one.node != node || name == present || !owns(one, to))
+  for (auto at = names_.lower_bound({node, {}}); at != names_.end() && at->first == node; ++at) {
+    auto& one = by_name_.at(std::string(at->second));
+    if (at->second == present || !owns(one, to))
       continue;
     if (const auto session = std::exchange(one.session, 0); session != 0) {
       by_session_.erase(session);
@@ -75,6 +76,7 @@ void neighbours::on_up(router& to, const peer_inputs::session_up& what, time_poi
   if (!owns(one, to)) {
     const auto added = to.add_peer(what.who.name, {}, now, out);
     if (!added) {
+      names_.erase({one.node, at->first});
       by_name_.erase(at);
       return; // no room: its session stays without a peer, and what it says is not heard
     }
@@ -83,6 +85,8 @@ void neighbours::on_up(router& to, const peer_inputs::session_up& what, time_poi
   } else if (!same_start) {
     to.restart_peer(one.peer, now, out);
   }
+  names_.erase({one.node, at->first});
+  names_.emplace(what.who.node, at->first);
   one.node = what.who.node;
   one.boot_epoch = what.who.boot_epoch;
   one.instance = what.who.instance;
@@ -105,6 +109,7 @@ void neighbours::forget_removed(const router& to) {
       return false;
     if (const auto at = by_peer_.find(one.peer); at != by_peer_.end() && at->second == &one)
       by_peer_.erase(at);
+    names_.erase({one.node, named.first});
     return true;
   });
 }

@@ -7,7 +7,9 @@
 #include "actors/router.hpp"
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 namespace edupulse {
@@ -35,6 +37,7 @@ private:
   void forget_removed(const router& to);
 
   std::map<std::string, entry> by_name_;
+  std::set<std::pair<node_id, std::string_view>> names_; ///< of each node; they lie in `by_name_`
   std::unordered_map<std::uint64_t, entry*> by_session_; ///< nodes of a map stay where they are
   std::unordered_map<std::uint32_t, entry*> by_peer_;
 };

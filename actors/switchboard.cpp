@@ -384,6 +384,7 @@ void switchboard::check() const {
   for ([[maybe_unused]] const auto& [who, one] : peers_) {
     assert(!one.session_up || (one.session && one.session->bulk != 0));
     assert(alone_.contains(who) == !one.session);
+    assert(!one.session || numbers_.at(one.session->number) == who);
     assert(one.noted == (one.lacks_session() ? one.next_try : time_point::max()));
     assert(tries_.contains({one.noted, who}) == one.lacks_session());
   }

@@ -152,7 +152,6 @@ private:
   void on_refusal(connection_id which, const refusal_message& what, time_point now, effects& out);
   std::optional<refusal_message> judge(const connection& from, const hello_message& what) const;
   std::optional<refusal_message> judge_claim(const hello_message& what) const;
-  bool is_number_of_another(const hello_message& what) const;
   bool met_itself(connection_id which, const hello_message& what, time_point now, effects& out);
   bool survives(const peer& old, const peer_identity& who, bool new_dialed, time_point now) const;
   void adopt(connection_id which, hello_message&& what, const peer_identity& who, time_point now,
@@ -185,8 +184,9 @@ private:
   std::unordered_map<connection_id, connection> connections_;
   std::set<std::pair<time_point, connection_id>> urgent_; ///< those with a deadline, by it
   std::map<node_id, peer> peers_;
-  std::set<node_id> alone_;                        ///< those without a session
-  std::set<std::pair<time_point, node_id>> tries_; ///< of those that lack one: the next, each
+  std::set<node_id> alone_;                            ///< those without a session
+  std::set<std::pair<time_point, node_id>> tries_;     ///< of those that lack one: the next, each
+  std::unordered_map<std::uint64_t, node_id> numbers_; ///< of sessions, and with whom they are
   std::map<std::uint64_t, dialing> dials_;
   std::map<std::string, std::size_t> strangers_by_address_;
   std::size_t strangers_ = 0;

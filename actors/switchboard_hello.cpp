@@ -121,19 +121,13 @@ std::optional<refusal_message> switchboard::judge(const connection& from,
                                " there: it must not be less"};
   if (what.session == 0)
     return refusal_message{refusal_reason::other, "a session needs a number other than 0"};
-  if (!what.bulk && is_number_of_another(what))
+  // Frames and orders of a session are told apart by its number alone.
+  if (const auto at = numbers_.find(what.session);
+      !what.bulk && at != numbers_.end() && at->second != what.node)
     return refusal_message{refusal_reason::other, "the session's number is another session's"};
   if (from.dialed && (what.session != from.session || what.bulk != from.bulk))
     return refusal_message{refusal_reason::other, "the answer is to another hello"};
   return std::nullopt;
-}
-
-/// Frames and orders of a session are told apart by its number alone.
-bool switchboard::is_number_of_another(const hello_message& what) const {
-  return std::any_of(peers_.begin(), peers_.end(), [&](const auto& one) {
-    return one.first != what.node && one.second.session &&
-           one.second.session->number == what.session;
-  });
 }
 
 /// Certificates speak of names. An id belongs to the name under which it was met first, so that no
@@ -235,6 +229,7 @@ void switchboard::adopt(connection_id which, hello_message&& what, const peer_id
                                0,
                                std::min(what.version_minor, version_minor),
                                what.features & features};
+  numbers_.emplace(what.session, who.node);
   alone_.erase(who.node);
   note_try(who.node, owner);
   if (!one.dialed)

@@ -75,6 +75,7 @@ void switchboard::end_session(node_id who, peer& one, std::string_view why, time
     return;
   const auto ended = *std::exchange(one.session, std::nullopt);
   alone_.insert(who);
+  numbers_.erase(ended.number);
   const bool was_up = std::exchange(one.session_up, false);
   one.first_word.clear();
   for (const auto which : {ended.control, ended.bulk})
