@@ -5,11 +5,11 @@
 
 #include <algorithm>
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <edupulse/handler.hpp>
 #include <edupulse/plugin_settings.hpp>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -115,7 +115,7 @@ template <class T> constexpr bool has_name(std::span<const T> among, std::string
 
 } // namespace detail
 
-/// See <edupulse/plugin.hpp> for how it is written.
+/// How it is written: <edupulse/plugin.hpp>.
 class plugin {
 public:
   constexpr plugin(std::string_view name, std::string_view version)
@@ -144,11 +144,8 @@ public:
   constexpr plugin& setting(std::string_view name, const char* by_default, std::string_view about) {
     return declare({name, plugin_setting::kind::text, by_default, 0, 0, false, about});
   }
-  constexpr plugin& setting(std::string_view name, int by_default, std::string_view about) {
-    return declare({name, plugin_setting::kind::integer, {}, by_default, 0, false, about});
-  }
-  constexpr plugin& setting(std::string_view name, std::int64_t by_default,
-                            std::string_view about) {
+  template <std::integral Integer>
+  constexpr plugin& setting(std::string_view name, Integer by_default, std::string_view about) {
     return declare({name, plugin_setting::kind::integer, {}, by_default, 0, false, about});
   }
   constexpr plugin& setting(std::string_view name, double by_default, std::string_view about) {
