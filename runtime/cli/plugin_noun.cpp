@@ -1,6 +1,7 @@
 #include "runtime/cli/nouns.hpp"
 #include "runtime/cli/plugin_new.hpp"
 #include "runtime/cli/plugin_show.hpp"
+#include "runtime/cli/plugin_verify.hpp"
 
 namespace edupulse::cli {
 
@@ -121,6 +122,7 @@ void add_plugin(CLI::App& to, tool& with) {
                 [&with, what] { return roll_back(with, *what); }));
   add_plugin_show(noun, with.run, with.json_wanted);
   add_plugin_new(noun, with.run);
+  add_plugin_verify(noun, with.run);
 }
 
 } // namespace edupulse::cli
