@@ -79,8 +79,13 @@ std::vector<fatal_call> read_slots(const fs::path& file, const fs::path& backtra
 
 expected<call_slot*> map_slots(const fs::path& file) {
   const descriptor opened(::open(file.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!opened || ::ftruncate(opened.number(), file_bytes) != 0)
+  if (!opened)
     return trouble("make", file);
+  // A page that the disk has no room for would be found out in the middle of a call.
+  if (const int failed = ::posix_fallocate(opened.number(), 0, file_bytes); failed != 0) {
+    errno = failed;
+    return trouble("make room for", file);
+  }
   void* const at =
       ::mmap(nullptr, file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, opened.number(), 0);
   if (at == MAP_FAILED)
