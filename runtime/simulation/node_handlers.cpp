@@ -114,7 +114,7 @@ void node::start_handler(const effects::start_handler& what) {
     if (control->revoked) // given up on before it got a thread
       return ended(at, generation, exit_kind::shutdown, "the actor ended: user_shutdown");
     auto self = std::make_unique<runner>(around, control);
-    if (const auto why = self->start(what.lane))
+    if (const auto why = self->start(at.second))
       return ended(at, generation, exit_kind::failed_start, *why);
     const auto own = lives_.find(at);
     if (own == lives_.end() || own->second.generation != generation)
