@@ -43,6 +43,11 @@ void load(edupulse::plugin_host& into, bool tells) {
     std::fprintf(stderr, "%s\n", done.error().text.c_str()), std::exit(1);
 }
 
+void drain(edupulse::node& at) {
+  if (const auto done = at.drain(60s); !done)
+    std::fprintf(stderr, "%s\n", done.error().text.c_str()), std::exit(1);
+}
+
 void publish(edupulse::node& at, std::uint64_t number) {
   at.publish<LessonPublished>([&](auto lesson) { fill_lesson(lesson, number); }).value();
 }
@@ -60,7 +65,7 @@ double run(bool loaded, std::uint64_t events) {
   const auto begun = clock::now();
   for (std::uint64_t i = 0; i < events; ++i)
     publish(at, i);
-  at.drain(60s).value();
+  drain(at);
   return static_cast<double>(events) / seconds_since(begun);
 }
 
@@ -146,7 +151,7 @@ public:
   std::tuple<std::uint64_t, std::uint64_t, double> end() {
     ended_ = true;
     thread_.join();
-    at_.drain(30s).value();
+    drain(at_);
     return {published_, told_, std::chrono::duration<double, std::milli>(longest_).count()};
   }
 
