@@ -69,16 +69,16 @@ public:
   }
   /// Waits for the next frame, and answers its kind. `none`: the connection is closed.
   frame_kind next_frame() {
-    std::size_t size = frame_header::size;
-    while (read_.size() < size) {
+    const auto whole = [&] { // as far as it is known
+      std::uint32_t body = 0;
+      if (read_.size() >= frame_header::size)
+        std::memcpy(&body, read_.data(), sizeof body);
+      return frame_header::size + body;
+    };
+    while (read_.size() < whole())
       if (!read_some(read_))
         return frame_kind::none;
-      if (read_.size() >= frame_header::size) {
-        std::uint32_t body = 0;
-        std::memcpy(&body, read_.data(), sizeof body);
-        size = frame_header::size + body;
-      }
-    }
+    const auto size = whole();
     const auto kind = static_cast<frame_kind>(read_[4]);
     read_.erase(read_.begin(), read_.begin() + static_cast<std::ptrdiff_t>(size));
     return kind;
