@@ -410,7 +410,8 @@ TEST_CASE("link: how far it has read is said with every eighth frame and with a 
   std::size_t numbered = 0;
   const auto taken_after = [&](std::uint64_t dseq) -> std::uint64_t { // frames, as it is said
     std::vector<incoming_run> runs(1);
-    runs[0] = {{all, 0, 1, 0}, {{7, dseq, 0}}};
+    runs[0].events = {all, 0, 1, 0};
+    runs[0].targets = {{7, dseq, 0}};
     REQUIRE(one.on_events(std::move(runs), io));
     one.received().concluded({7, dseq, 1, fate::handled, {}});
     io.clear();
