@@ -61,7 +61,9 @@ def complaint(mark, value, language, body, tools):
         return "" if same else f"the block differs from {value}: copy it again"
     if mark == "test":
         test = ROOT / value
-        listed = test.is_file() and test.name in (test.parent / "CMakeLists.txt").read_text()
+        lists = [test.parent / "CMakeLists.txt", test.parent.parent / "CMakeLists.txt"]
+        listed = test.is_file() and any(
+            one.is_file() and test.name in one.read_text() for one in lists)
         good = language == "sh" and listed and "run_page" in test.read_text()
         return "" if good else f"{value} is no test that runs a page (tests/examples/page.sh)"
     if language == "sh":
