@@ -151,8 +151,11 @@ public:
   std::tuple<std::uint64_t, std::uint64_t, double> end() {
     ended_ = true;
     thread_.join();
+    // A handler's events are not admitted any more once the node drains.
+    for (const auto until = clock::now() + 10s; told_ < published_ && clock::now() < until;)
+      std::this_thread::yield();
     drain(at_);
-    return {published_, told_, std::chrono::duration<double, std::milli>(longest_).count()};
+    return {published_, told_.load(), std::chrono::duration<double, std::milli>(longest_).count()};
   }
 
 private:
@@ -166,7 +169,7 @@ private:
   edupulse::node& at_;
   std::atomic<bool> ended_{false};
   std::uint64_t published_ = 0;
-  std::uint64_t told_ = 0; // by the witness alone
+  std::atomic<std::uint64_t> told_{0};
   clock::duration longest_{};
   std::map<std::string, clock::time_point> last_;
   std::thread thread_;
