@@ -49,7 +49,7 @@ void neighbours::apply(router& to, peer_input&& what, time_point now, effect_lis
 void neighbours::end_other_names(router& to, node_id node, const std::string& present,
                                  time_point now, effect_list& out) {
   for (auto at = names_.lower_bound({node, {}}); at != names_.end() && at->first == node; ++at) {
-    auto& one = by_name_.at(std::string(at->second));
+    auto& one = by_name_.find(at->second)->second;
     if (at->second == present || !owns(one, to))
       continue;
     if (const auto session = std::exchange(one.session, 0); session != 0) {

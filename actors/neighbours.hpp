@@ -36,7 +36,7 @@ private:
   bool owns(const entry& one, const router& to) const;
   void forget_removed(const router& to);
 
-  std::map<std::string, entry> by_name_;
+  std::map<std::string, entry, std::less<>> by_name_;
   std::set<std::pair<node_id, std::string_view>> names_; ///< of each node; they lie in `by_name_`
   std::unordered_map<std::uint64_t, entry*> by_session_; ///< nodes of a map stay where they are
   std::unordered_map<std::uint32_t, entry*> by_peer_;

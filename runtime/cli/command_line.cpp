@@ -77,4 +77,13 @@ std::optional<std::pair<std::string, std::string>> split_setting(std::string_vie
   return std::pair(std::string(text.substr(0, equals)), std::string(text.substr(equals + 1)));
 }
 
+void add_settings(CLI::App& verb, std::vector<std::string>& to) {
+  verb.add_option("--set", to, "NAME=VALUE, a setting of the plugin; repeatable")
+      ->expected(1)
+      ->take_all()
+      ->check([](const std::string& text) {
+        return split_setting(text) ? std::string() : "write it as NAME=VALUE";
+      });
+}
+
 } // namespace edupulse::cli

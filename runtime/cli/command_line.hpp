@@ -19,5 +19,7 @@ std::optional<int> parse(CLI::App& app, int argc, char** argv);
 
 /// "NAME=VALUE" in two; nothing without a name or "=".
 std::optional<std::pair<std::string, std::string>> split_setting(std::string_view text);
+/// `--set NAME=VALUE` of a plugin, any number of times; each is one that `split_setting` takes.
+void add_settings(CLI::App& verb, std::vector<std::string>& to);
 
 } // namespace edupulse::cli

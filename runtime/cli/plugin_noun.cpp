@@ -94,12 +94,7 @@ int roll_back(const tool& with, const choice& what) {
 
 void add_file(CLI::App& verb, choice& what, const char* about) {
   verb.add_option("FILE", what.file, about)->required();
-  verb.add_option("--set", what.settings, "NAME=VALUE, a setting of the plugin; repeatable")
-      ->expected(1)
-      ->take_all()
-      ->check([](const std::string& text) {
-        return split_setting(text) ? std::string() : "write it as NAME=VALUE";
-      });
+  add_settings(verb, what.settings);
 }
 
 } // namespace

@@ -1,12 +1,10 @@
 #include "runtime/cli/plugin_show.hpp"
 
+#include "runtime/cli/show.hpp"
 #include "schemas/error.hpp"
-#include "schemas/utf8.hpp"
-#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <memory>
-#include <vector>
 
 namespace edupulse::cli {
 
@@ -20,46 +18,26 @@ std::string plain(std::string_view text) {
 }
 std::string or_dash(const std::string& text) { return text.empty() ? "-" : plain(text); }
 
-using row = std::vector<std::string>;
-
-std::string columns(const std::vector<row>& rows) {
-  std::string text;
-  for (const auto& one : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < one.size(); ++i) {
-      line += one[i];
-      std::size_t width = 0;
-      for (const auto& other : rows)
-        width = std::max(width, other[i].size());
-      if (i + 1 < one.size())
-        line.append(width - one[i].size() + 2, ' ');
-    }
-    text += line + '\n';
-  }
-  return text;
-}
-
 std::string handlers_text(const plugin_manifest& of) {
-  std::vector<row> rows{{"HANDLER", "EVENT", "FILTER", "GROUP", "STATE"}};
+  table rows({"HANDLER", "EVENT", "FILTER", "GROUP", "STATE"});
   for (const auto& one : of.handlers)
-    rows.push_back({plain(one.name), one.event.empty() ? "any" : plain(one.event),
-                    or_dash(one.filter), or_dash(one.group),
-                    one.hands_over ? "goes to the next version" : "-"});
-  return "\n" + columns(rows);
+    rows.add({plain(one.name), one.event.empty() ? "any" : plain(one.event), or_dash(one.filter),
+              or_dash(one.group), one.hands_over ? "goes to the next version" : "-"});
+  return "\n" + rows.text();
 }
 
 std::string events_text(const plugin_manifest& of) {
-  std::vector<row> rows{{"PUBLISHES"}};
+  table rows({"PUBLISHES"});
   for (const auto& one : of.publishes)
-    rows.push_back({plain(one)});
-  return rows.size() == 1 ? "" : "\n" + columns(rows);
+    rows.add({plain(one)});
+  return of.publishes.empty() ? "" : "\n" + rows.text();
 }
 
 std::string settings_text(const plugin_manifest& of) {
-  std::vector<row> rows{{"SETTING", "TYPE", "DEFAULT", "WHAT IT IS"}};
+  table rows({"SETTING", "TYPE", "DEFAULT", "WHAT IT IS"});
   for (const auto& one : of.settings)
-    rows.push_back({plain(one.name), plain(one.type), or_dash(one.by_default), plain(one.about)});
-  return rows.size() == 1 ? "" : "\n" + columns(rows);
+    rows.add({plain(one.name), plain(one.type), or_dash(one.by_default), plain(one.about)});
+  return of.settings.empty() ? "" : "\n" + rows.text();
 }
 
 std::string escaped(char32_t point) {
@@ -85,13 +63,13 @@ char32_t take_point(std::string_view text, std::size_t& at) {
   return point;
 }
 
-int run_show(const std::string& file, bool json) {
+int run_show(const std::string& file, bool as_json) {
   const auto manifest = read_plugin_manifest(file);
   if (!manifest) {
     std::cerr << "edupulse: " << manifest.error().text << '\n';
     return 1;
   }
-  std::cout << (json ? plugin_json(*manifest) : plugin_text(*manifest)) << std::flush;
+  std::cout << (as_json ? plugin_json(*manifest) : plugin_text(*manifest)) << std::flush;
   return std::cout ? 0 : 1;
 }
 
@@ -115,11 +93,12 @@ std::string plugin_json(const plugin_manifest& of) {
   return text + "\n";
 }
 
-void add_plugin_show(CLI::App& plugin, std::function<int()>& run, const bool& json) {
+void add_plugin_show(CLI::App& plugin, std::function<int()>& run, const bool& as_json) {
   const auto file = std::make_shared<std::string>();
   auto* verb = plugin.add_subcommand("show", "what a plugin's file says of it; nothing is loaded");
   verb->add_option("FILE", *file, "the plugin")->required();
-  verb->callback([file, &run, &json] { run = [file, &json] { return run_show(*file, json); }; });
+  verb->callback(
+      [file, &run, &as_json] { run = [file, &as_json] { return run_show(*file, as_json); }; });
 }
 
 } // namespace edupulse::cli

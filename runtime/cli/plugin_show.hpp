@@ -14,7 +14,7 @@ std::string plugin_text(const plugin_manifest& of);
 std::string plugin_json(const plugin_manifest& of);
 
 /// The verb: `run` is what the program does when it was asked for. Its answer is the exit code.
-/// `json`: whether the answer shall be JSON, read when it runs.
-void add_plugin_show(CLI::App& plugin, std::function<int()>& run, const bool& json);
+/// `as_json`: whether the answer shall be JSON, read when it runs.
+void add_plugin_show(CLI::App& plugin, std::function<int()>& run, const bool& as_json);
 
 } // namespace edupulse::cli

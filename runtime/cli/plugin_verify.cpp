@@ -6,7 +6,6 @@
 #include "runtime/cli/command_line.hpp"
 #include "runtime/cli/sample_events.hpp"
 #include "runtime/plugins/declared.hpp"
-#include "runtime/plugins/plugin_code.hpp"
 #include "runtime/plugins/plugin_file.hpp"
 #include "runtime/plugins/probe.hpp"
 #include "schemas/json.hpp"
@@ -34,21 +33,10 @@ expected<const plugin*> load(const std::string& name) {
   const auto opened = plugin_file::open(file);
   if (!opened)
     return tl::unexpected(opened.error());
-  if (auto same = check_fingerprint(opened->manifest.fingerprint); !same)
-    return tl::unexpected(same.error());
   const auto program = find_probe({});
   if (!program)
     return tl::unexpected(program.error());
-  if (auto good = probe_plugin(*opened, *program, std::chrono::seconds(5)); !good)
-    return tl::unexpected(good.error());
-  return load_code(*opened->image);
-}
-
-const event_type* type_of(const plugin& in, std::string_view event) {
-  for (const auto& one : in.handlers())
-    if (one.type != nullptr && one.event == event)
-      return &one.type();
-  return nullptr;
+  return admit(*opened, *program, std::chrono::seconds(5));
 }
 
 /// A flattened event in each line.
@@ -66,7 +54,7 @@ expected<std::vector<envelope_ptr>> read_events(const plugin& of, const std::str
     absent.id = event_id{from_halves(number, 0x7000000000000000)};
     absent.publisher = make_node_id(1, 1);
     auto event = from_json(line, [&](std::string_view event_name) {
-                   return type_of(of, event_name);
+                   return type_taken(of, event_name);
                  }).and_then([&](const json_event& one) { return to_envelope(one, absent); });
     if (!event)
       return fail(event.error().code, quote(name, 512) + ", line " + std::to_string(number) + ": " +
@@ -156,12 +144,7 @@ void add_plugin_verify(CLI::App& plugin, std::function<int()>& run) {
   verb->add_option("--events", what->events,
                    "JSON Lines, each {\"name\": EVENT, fields...}; else they are made up from the "
                    "schema");
-  verb->add_option("--set", what->settings, "NAME=VALUE, a setting of the plugin; repeatable")
-      ->expected(1)
-      ->take_all()
-      ->check([](const std::string& text) {
-        return split_setting(text) ? std::string() : "write it as NAME=VALUE";
-      });
+  add_settings(*verb, what->settings);
   verb->callback([what, &run] { run = [what] { return run_verify(*what); }; });
 }
 

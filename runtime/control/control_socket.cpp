@@ -24,12 +24,6 @@ namespace {
 
 constexpr auto breather = std::chrono::milliseconds(100); ///< when there are no descriptors left
 
-void put_error(const error& what, control::Answer::Builder to) {
-  auto wrong = to.initError();
-  wrong.setCode(std::string(to_string(what.code)));
-  wrong.setText(what.text);
-}
-
 } // namespace
 
 class control_socket::impl {
@@ -143,7 +137,7 @@ void control_socket::impl::converse(const control::channel& with) {
   });
   ++(read ? bench_.answered : bench_.malformed);
   if (!read)
-    put_error(read.error(), root);
+    control::put_error(read.error(), root);
   const auto sent = with.send(message, control::max_answer_bytes, deadline());
   if (!sent && sent.error().code == errc::too_large)
     say(with, sent.error());
@@ -152,7 +146,7 @@ void control_socket::impl::converse(const control::channel& with) {
 /// Whoever does not take it is gone.
 void control_socket::impl::say(const control::channel& to, const error& what) const {
   capnp::MallocMessageBuilder message;
-  put_error(what, message.initRoot<control::Answer>());
+  control::put_error(what, message.initRoot<control::Answer>());
   static_cast<void>(to.send(message, control::max_answer_bytes, deadline()));
 }
 

@@ -12,8 +12,8 @@ template <class F> expected<void> at_desk(bench& on, F f) {
   return f(*on.plugins);
 }
 
-plugin_desk::settings read_settings(capnp::List<PluginSetting>::Reader from) {
-  plugin_desk::settings all;
+plugin_desk::setting_list read_settings(capnp::List<PluginSetting>::Reader from) {
+  plugin_desk::setting_list all;
   for (const auto one : from)
     all.emplace_back(view(one.getName()), view(one.getValue()));
   return all;
@@ -24,17 +24,17 @@ void tell_names(const std::vector<std::string>& from, capnp::List<capnp::Text>::
     to.set(i, from[i]);
 }
 
-void tell_plugin(const plugin_desk::plugin& from, Plugin::Builder to) {
+void tell_plugin(const plugin_status& from, Plugin::Builder to) {
   to.setName(from.name);
   to.setVersion(from.version);
   to.setFile(from.file);
   to.setState(from.state);
-  tell_names(from.handlers, to.initHandlers(count_of(from.handlers.size())));
-  to.setCanRollBack(from.can_roll_back);
+  tell_names(from.subscriptions, to.initHandlers(count_of(from.subscriptions.size())));
+  to.setCanRollBack(!from.previous_version.empty());
   to.setPreviousVersion(from.previous_version);
 }
 
-expected<void> tell_swapped(const expected<plugin_desk::swapped>& done, Answer::Builder answer) {
+expected<void> tell_swapped(const expected<swap_report>& done, Answer::Builder answer) {
   if (!done)
     return tl::unexpected(done.error());
   auto to = answer.initSwapped();
@@ -43,7 +43,8 @@ expected<void> tell_swapped(const expected<plugin_desk::swapped>& done, Answer::
   tell_names(done->removed, to.initRemoved(count_of(done->removed.size())));
   tell_names(done->added, to.initAdded(count_of(done->added.size())));
   tell_names(done->handed_over, to.initHandedOver(count_of(done->handed_over.size())));
-  to.setTookMs(done->took_ms);
+  const auto took = std::chrono::ceil<std::chrono::milliseconds>(done->took);
+  to.setTookMs(static_cast<std::uint64_t>(took.count()));
   return {};
 }
 
@@ -61,8 +62,7 @@ expected<void> list_plugins(bench& on, Answer::Builder to) {
 
 expected<void> load_plugin(bench& on, PluginLoad::Reader what, Answer::Builder to) {
   return at_desk(on, [&](plugin_desk& desk) -> expected<void> {
-    const auto loaded =
-        desk.load(std::string(view(what.getFile())), read_settings(what.getSettings()));
+    const auto loaded = desk.load(view(what.getFile()), read_settings(what.getSettings()));
     if (!loaded)
       return tl::unexpected(loaded.error());
     tell_plugin(*loaded, to.initPlugin());
@@ -72,16 +72,14 @@ expected<void> load_plugin(bench& on, PluginLoad::Reader what, Answer::Builder t
 
 expected<void> swap_plugin(bench& on, PluginSwap::Reader what, Answer::Builder to) {
   return at_desk(on, [&](plugin_desk& desk) {
-    return tell_swapped(desk.swap(std::string(view(what.getName())),
-                                  std::string(view(what.getFile())),
-                                  read_settings(what.getSettings())),
-                        to);
+    return tell_swapped(
+        desk.swap(view(what.getName()), view(what.getFile()), read_settings(what.getSettings())),
+        to);
   });
 }
 
 expected<void> roll_back_plugin(bench& on, std::string_view name, Answer::Builder to) {
-  return at_desk(
-      on, [&](plugin_desk& desk) { return tell_swapped(desk.rollback(std::string(name)), to); });
+  return at_desk(on, [&](plugin_desk& desk) { return tell_swapped(desk.rollback(name), to); });
 }
 
 } // namespace edupulse::control

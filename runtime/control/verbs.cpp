@@ -46,12 +46,14 @@ expected<void> carry_out(bench& on, Request::Reader what, Answer::Builder to) {
 } // namespace
 
 void answer(bench& on, Request::Reader what, Answer::Builder to) {
-  const auto done = carry_out(on, what, to);
-  if (done)
-    return;
+  if (const auto done = carry_out(on, what, to); !done)
+    put_error(done.error(), to);
+}
+
+void put_error(const error& what, Answer::Builder to) {
   auto wrong = to.initError();
-  wrong.setCode(std::string(to_string(done.error().code)));
-  wrong.setText(done.error().text);
+  wrong.setCode(std::string(to_string(what.code)));
+  wrong.setText(what.text);
 }
 
 } // namespace edupulse::control

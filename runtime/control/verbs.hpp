@@ -25,6 +25,7 @@ struct bench {
 
 /// An error goes into the answer. Any thread.
 void answer(bench& on, Request::Reader what, Answer::Builder to);
+void put_error(const error& what, Answer::Builder to);
 
 // -- the node and its subscriptions: node_verbs.cpp -----------------------------------------
 void tell_version(NodeVersion::Builder to);

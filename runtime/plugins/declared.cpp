@@ -7,6 +7,20 @@
 
 namespace edupulse {
 
+const plugin_handler* find_handler(const plugin& in, std::string_view name) {
+  for (const auto& one : in.handlers())
+    if (one.name == name)
+      return &one;
+  return nullptr;
+}
+
+const event_type* type_taken(const plugin& in, std::string_view event) {
+  for (const auto& one : in.handlers())
+    if (one.type != nullptr && one.event == event)
+      return &one.type();
+  return nullptr;
+}
+
 std::string subscription_name(const plugin& of, const plugin_handler& which) {
   return std::string(of.name()) + "." + std::string(which.name);
 }
@@ -166,15 +180,10 @@ expected<void> check_swap(const plugin& from, const plugin& to) {
   };
   if (!(from.scope() == to.scope()))
     return refuse("scope (restart strategy or intensity)");
-  for (const auto& one : to.handlers()) {
-    const auto old = from.handlers();
-    const auto at = std::find_if(old.begin(), old.end(),
-                                 [&](const auto& other) { return other.name == one.name; });
-    if (at == old.end())
-      continue;
-    if (const char* const what = difference(*at, one))
-      return refuse(std::string(what) + " in its handler '" + std::string(one.name) + "'");
-  }
+  for (const auto& one : to.handlers())
+    if (const auto* const old = find_handler(from, one.name))
+      if (const char* const what = difference(*old, one))
+        return refuse(std::string(what) + " in its handler '" + std::string(one.name) + "'");
   return {};
 }
 

@@ -7,6 +7,11 @@
 
 namespace edupulse {
 
+/// Null when there is none of that name.
+const plugin_handler* find_handler(const plugin& in, std::string_view name);
+/// Of an event that a handler takes; null when none does.
+const event_type* type_taken(const plugin& in, std::string_view event);
+
 /// The subscription of one handler, in the scope of its plugin.
 std::string subscription_name(const plugin& of, const plugin_handler& which);
 subscription_options options_of(const plugin& of, const plugin_handler& which);

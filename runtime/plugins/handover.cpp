@@ -82,8 +82,6 @@ void handover::could_not_begin(std::uint64_t number, std::string_view why) {
 
 // -- a life -------------------------------------------------------------------------------------
 
-namespace {
-
 std::string text_of_current_exception() {
   try {
     throw;
@@ -93,6 +91,8 @@ std::string text_of_current_exception() {
     return "something that is no std::exception";
   }
 }
+
+namespace {
 
 /// The plugin's object, and what the runtime knows of it.
 class plugin_life final : public handler {

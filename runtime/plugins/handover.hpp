@@ -72,6 +72,9 @@ private:
   std::string loss_;    ///< with a snapshot
 };
 
+/// What was thrown, for people. Call inside a catch block.
+std::string text_of_current_exception();
+
 /// The recipe of one handler of `code` (not of one that is a CAF behavior).
 handler_recipe plugin_recipe(plugin_code_ptr code, const plugin_handler& which,
                              std::shared_ptr<handover> between);

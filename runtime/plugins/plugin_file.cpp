@@ -127,31 +127,33 @@ expected<std::string> read_all(int from, const fs::path& file) {
 }
 
 struct described {
+  std::string bytes;
   plugin_manifest manifest;
   std::size_t loaded_size;
 };
 
-expected<described> describe(const std::string& bytes, const fs::path& file) {
-  auto elf = read_elf(std::as_bytes(std::span(bytes.data(), bytes.size())));
+expected<described> read_described(int from, const fs::path& file) {
+  auto bytes = read_all(from, file);
+  if (!bytes)
+    return tl::unexpected(bytes.error());
+  auto elf = read_elf(std::as_bytes(std::span(bytes->data(), bytes->size())));
   if (!elf)
     return refuse(file, elf.error().text);
   auto manifest = parse_manifest(elf->manifest);
   if (!manifest)
     return refuse(file, manifest.error().text);
-  return described{std::move(*manifest), elf->loaded_size};
+  return described{std::move(*bytes), std::move(*manifest), elf->loaded_size};
 }
 
 /// Only the part that is loaded: a copy lives as long as the process.
-expected<std::shared_ptr<descriptor>> private_copy(const std::string& bytes, std::size_t size,
-                                                   const plugin_manifest& of,
-                                                   const fs::path& file) {
-  const auto name = of.name + "-" + of.version + ".so";
+expected<std::shared_ptr<descriptor>> private_copy(const described& of, const fs::path& file) {
+  const auto name = of.manifest.name + "-" + of.manifest.version + ".so";
   auto copy = std::make_shared<descriptor>(
       ::memfd_create(name.substr(0, 200).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!*copy)
     return trouble(file, "make a copy of it in memory");
-  for (std::size_t done = 0; done < size;) {
-    const auto wrote = ::write(copy->number(), bytes.data() + done, size - done);
+  for (std::size_t done = 0; done < of.loaded_size;) {
+    const auto wrote = ::write(copy->number(), of.bytes.data() + done, of.loaded_size - done);
     if (wrote < 0 && errno == EINTR)
       continue;
     if (wrote < 0)
@@ -171,13 +173,10 @@ expected<plugin_file> plugin_file::open(const fs::path& file) {
   if (!number)
     return tl::unexpected(number.error());
   const descriptor opened(*number);
-  const auto bytes = read_all(opened.number(), file);
-  if (!bytes)
-    return tl::unexpected(bytes.error());
-  auto found = describe(*bytes, file);
+  auto found = read_described(opened.number(), file);
   if (!found)
     return tl::unexpected(found.error());
-  auto image = private_copy(*bytes, found->loaded_size, found->manifest, file);
+  auto image = private_copy(*found, file);
   if (!image)
     return tl::unexpected(image.error());
   return plugin_file{std::move(found->manifest), std::move(*image)};
@@ -192,10 +191,7 @@ expected<plugin_manifest> read_plugin_manifest(const fs::path& file) {
     return trouble(file, "look at it");
   if (!S_ISREG(is.st_mode))
     return refuse(file, S_ISDIR(is.st_mode) ? "this is a directory" : "this is no ordinary file");
-  const auto bytes = read_all(opened.number(), file);
-  if (!bytes)
-    return tl::unexpected(bytes.error());
-  auto found = describe(*bytes, file);
+  auto found = read_described(opened.number(), file);
   if (!found)
     return tl::unexpected(found.error());
   return std::move(found->manifest);

@@ -5,7 +5,6 @@
 #include "runtime/caf_behavior.hpp"
 #include "runtime/node_access.hpp"
 #include "runtime/plugins/declared.hpp"
-#include "runtime/plugins/plugin_code.hpp"
 #include "runtime/plugins/probe.hpp"
 #include <algorithm>
 
@@ -22,7 +21,7 @@ tl::unexpected<error> of_file(const std::filesystem::path& file, error&& what) {
 // -- impl -----------------------------------------------------------------------------------------
 
 plugin_host::impl::impl(node& at, plugin_host_options options, std::filesystem::path probe)
-    : desk(*this), at_(at), node_(node_access::impl(at)), options_(std::move(options)),
+    : at_(at), node_(node_access::impl(at)), options_(std::move(options)),
       probe_(std::move(probe)) {}
 
 expected<void> plugin_host::impl::read_crashes() {
@@ -62,15 +61,9 @@ expected<plugin_code_ptr> plugin_host::impl::bring_in(const std::filesystem::pat
                           "a plugin named '" + manifest.name + "' is loaded already, from " +
                               quote(loaded_.at(manifest.name).now->file, 512) +
                               ": swap it for this one instead"});
-  if (auto same = check_fingerprint(manifest.fingerprint); !same)
-    return of_file(file, std::move(same.error()));
-  if (auto good = probe_plugin(*opened, probe_, options_.probe_patience); !good)
-    return of_file(file, std::move(good.error()));
-  const auto what = load_code(*opened->image);
+  const auto what = admit(*opened, probe_, options_.probe_patience);
   if (!what)
     return of_file(file, error(what.error()));
-  if ((*what)->name() != manifest.name || (*what)->version() != manifest.version)
-    return of_file(file, {errc::refused, "its code has another name or version than its manifest"});
   auto values = settings_of(**what, settings);
   if (!values)
     return of_file(file, std::move(values.error()));
@@ -156,9 +149,8 @@ std::vector<plugin_status> plugin_host::impl::list() const {
 const event_type* plugin_host::impl::type_of(std::string_view event) const {
   std::lock_guard guard(mutex_);
   for (const auto& [name, one] : loaded_) {
-    for (const auto& each : one.now->what->handlers())
-      if (each.type != nullptr && each.event == event)
-        return &each.type();
+    if (const auto* const taken = type_taken(*one.now->what, event))
+      return taken;
     for (const auto& each : one.now->what->publishes())
       if (each.name == event)
         return &each.type();
@@ -196,7 +188,7 @@ std::vector<plugin_status> plugin_host::list() const { return impl_->list(); }
 const event_type* plugin_host::type_of(std::string_view event) const {
   return impl_->type_of(event);
 }
-plugin_desk& plugin_host::desk() noexcept { return impl_->desk; }
+plugin_desk& plugin_host::desk() noexcept { return *impl_; }
 const std::vector<crashed_call>& plugin_host::crashes() const noexcept { return impl_->crashes(); }
 
 } // namespace edupulse

@@ -10,32 +10,25 @@
 
 namespace edupulse {
 
-/// What the control socket asks, in its words.
-class hosted_plugins final : public plugin_desk {
-public:
-  explicit hosted_plugins(plugin_host::impl& in) : in_(in) {}
-  std::vector<plugin> list() override;
-  expected<plugin> load(const std::string& file, const settings& with) override;
-  expected<swapped> swap(const std::string& name, const std::string& file,
-                         const settings& with) override;
-  expected<swapped> rollback(const std::string& name) override;
-
-private:
-  plugin_host::impl& in_;
-};
-
-class plugin_host::impl {
+class plugin_host::impl final : public plugin_desk {
 public:
   impl(node& at, plugin_host_options options, std::filesystem::path probe);
-  hosted_plugins desk;
   expected<void> read_crashes();
   const std::vector<crashed_call>& crashes() const noexcept { return crashes_; }
 
   expected<plugin_status> load(const std::filesystem::path& file, const plugin_values& settings);
+  expected<plugin_status> load(const std::filesystem::path& file,
+                               const setting_list& with) override {
+    return load(file, plugin_values(with.begin(), with.end()));
+  }
   expected<swap_report> swap(std::string_view name, const std::filesystem::path& file,
                              const plugin_values& settings);
-  expected<swap_report> rollback(std::string_view name);
-  std::vector<plugin_status> list() const;
+  expected<swap_report> swap(std::string_view name, const std::filesystem::path& file,
+                             const setting_list& with) override {
+    return swap(name, file, plugin_values(with.begin(), with.end()));
+  }
+  expected<swap_report> rollback(std::string_view name) override;
+  std::vector<plugin_status> list() const override;
   const event_type* type_of(std::string_view event) const;
 
 private:
@@ -66,10 +59,10 @@ private:
                           const std::vector<subscription_status>& all) const;
 
   // swap.cpp
+  expected<loaded_plugin*> find(std::string_view name);
   expected<swap_report> take_over(loaded_plugin& which, plugin_code_ptr to);
   std::vector<follow> handlers_of_both(const loaded_plugin& which, const plugin_code_ptr& to) const;
   expected<void> exchange(std::vector<follow>& all, const plugin_code_ptr& to);
-  void go_back(const std::vector<follow>& all, const plugin_code_ptr& to);
   expected<void> wait_for(const std::vector<follow>& all) const;
   void resume_if_quarantined(const std::vector<follow>& all);
 

@@ -1,6 +1,5 @@
 #include "runtime/plugins/probe.hpp"
 
-#include "runtime/plugins/plugin_code.hpp"
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -155,6 +154,19 @@ expected<void> probe_plugin(const plugin_file& what, const fs::path& program, du
     return refuse("ended the process with exit code " + std::to_string(WEXITSTATUS(status)) +
                   ": a static constructor calls exit()");
   return fail(errc::refused, answer);
+}
+
+expected<const plugin*> admit(const plugin_file& what, const fs::path& probe_program,
+                              duration patience) {
+  if (auto same = check_fingerprint(what.manifest.fingerprint); !same)
+    return tl::unexpected(same.error());
+  if (auto good = probe_plugin(what, probe_program, patience); !good)
+    return tl::unexpected(good.error());
+  const auto code = load_code(*what.image);
+  if (code &&
+      ((*code)->name() != what.manifest.name || (*code)->version() != what.manifest.version))
+    return fail(errc::refused, "its code has another name or version than its manifest");
+  return code;
 }
 
 int run_probe() {

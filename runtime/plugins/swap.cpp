@@ -8,18 +8,10 @@
 #include "runtime/plugins/declared.hpp"
 #include "runtime/plugins/plugin_host.hpp"
 #include <algorithm>
-#include <exception>
 
 namespace edupulse {
 
 namespace {
-
-const plugin_handler* find(const plugin& in, std::string_view name) {
-  for (const auto& one : in.handlers())
-    if (one.name == name)
-      return &one;
-  return nullptr;
-}
 
 /// The first objects of a handler. What their constructors throw is an error here: nothing has been
 /// stopped yet.
@@ -30,12 +22,9 @@ expected<std::vector<std::unique_ptr<handler>>> make_ready(const plugin_code& co
     for (std::uint32_t i = 0; which.make != nullptr && i < which.options.concurrency; ++i)
       ready.push_back(which.make(code.settings));
     return ready;
-  } catch (const std::exception& what) {
-    return fail(errc::refused,
-                "handler '" + std::string(which.name) + "': its constructor threw: " + what.what());
   } catch (...) {
     return fail(errc::refused, "handler '" + std::string(which.name) +
-                                   "': its constructor threw something that is no std::exception");
+                                   "': its constructor threw: " + text_of_current_exception());
   }
 }
 
@@ -51,7 +40,7 @@ plugin_host::impl::handlers_of_both(const loaded_plugin& which, const plugin_cod
   std::vector<follow> all;
   for (const auto& one : which.now->what->handlers()) {
     const auto name = subscription_name(*which.now->what, one);
-    const auto* const other = find(*to->what, one.name);
+    const auto* const other = find_handler(*to->what, one.name);
     if (other != nullptr && which.handovers.contains(name) && node_.has(name))
       all.push_back({name, &one, other, which.handovers.at(name), {}});
   }
@@ -60,12 +49,14 @@ plugin_host::impl::handlers_of_both(const loaded_plugin& which, const plugin_cod
 
 expected<void> plugin_host::impl::exchange(std::vector<follow>& all, const plugin_code_ptr& to) {
   for (auto& one : all)
-    one.between->begin(to->number, std::move(one.ready));
+    one.between->begin(to->number, std::exchange(one.ready, {}));
+  expected<void> exchanged;
   for (const auto& one : all)
-    if (auto done = node_.replace(one.subscription, recipe(to, *one.new_one, one.between)); !done)
-      return done;
+    if (auto done = node_.replace(one.subscription, recipe(to, *one.new_one, one.between));
+        !done && exchanged)
+      exchanged = done;
   resume_if_quarantined(all);
-  return wait_for(all);
+  return exchanged ? wait_for(all) : exchanged;
 }
 
 /// A version that is quarantined is swapped for one that works.
@@ -86,15 +77,6 @@ expected<void> plugin_host::impl::wait_for(const std::vector<follow>& all) const
     if (auto up = one.between->wait(one.new_one->options.concurrency, until); !up)
       return fail(up.error().code, "handler '" + one.subscription + "': " + up.error().text);
   return {};
-}
-
-void plugin_host::impl::go_back(const std::vector<follow>& all, const plugin_code_ptr& to) {
-  for (const auto& one : all)
-    one.between->begin(to->number, {});
-  for (const auto& one : all)
-    static_cast<void>(node_.replace(one.subscription, recipe(to, *one.old_one, one.between)));
-  resume_if_quarantined(all);
-  static_cast<void>(wait_for(all)); // as it was before: it comes up, or it did not before
 }
 
 expected<swap_report> plugin_host::impl::take_over(loaded_plugin& which, plugin_code_ptr to) {
@@ -118,12 +100,14 @@ expected<swap_report> plugin_host::impl::take_over(loaded_plugin& which, plugin_
     return tl::unexpected(stays(*from->what, why));
   };
   for (const auto& one : to->what->handlers())
-    if (find(*from->what, one.name) == nullptr)
+    if (find_handler(*from->what, one.name) == nullptr)
       if (auto good = subscribe(to, one, added); !good)
         return take_back(good.error());
   const auto begun = std::chrono::steady_clock::now();
   if (auto good = exchange(both, to); !good) {
-    go_back(both, from);
+    for (auto& one : both)
+      std::swap(one.old_one, one.new_one);
+    static_cast<void>(exchange(both, from)); // it comes up as before, or it did not before
     for (const auto& one : both)
       one.between->end();
     return take_back(good.error());
@@ -139,7 +123,7 @@ expected<swap_report> plugin_host::impl::take_over(loaded_plugin& which, plugin_
     which.handovers.emplace(name, std::move(between));
   }
   for (const auto& one : from->what->handlers())
-    if (find(*to->what, one.name) == nullptr) {
+    if (find_handler(*to->what, one.name) == nullptr) {
       const auto name = subscription_name(*from->what, one);
       report.removed.push_back(name);
       which.handovers.erase(name);
@@ -152,28 +136,35 @@ expected<swap_report> plugin_host::impl::take_over(loaded_plugin& which, plugin_
   return report;
 }
 
+expected<plugin_host::impl::loaded_plugin*> plugin_host::impl::find(std::string_view name) {
+  const auto at = loaded_.find(name);
+  if (at == loaded_.end())
+    return fail(errc::not_found, "there is no plugin named " + quote(name) + " on this node");
+  return &at->second;
+}
+
 expected<swap_report> plugin_host::impl::swap(std::string_view name,
                                               const std::filesystem::path& file,
                                               const plugin_values& settings) {
   std::lock_guard guard(mutex_);
-  const auto at = loaded_.find(name);
-  if (at == loaded_.end())
-    return fail(errc::not_found, "there is no plugin named " + quote(name) + " on this node");
+  const auto which = find(name);
+  if (!which)
+    return tl::unexpected(which.error());
   auto code = bring_in(file, settings, name);
   if (!code)
     return tl::unexpected(code.error());
-  return take_over(at->second, *code);
+  return take_over(**which, *code);
 }
 
 expected<swap_report> plugin_host::impl::rollback(std::string_view name) {
   std::lock_guard guard(mutex_);
-  const auto at = loaded_.find(name);
-  if (at == loaded_.end())
-    return fail(errc::not_found, "there is no plugin named " + quote(name) + " on this node");
-  if (!at->second.before)
+  const auto which = find(name);
+  if (!which)
+    return tl::unexpected(which.error());
+  if (!(*which)->before)
     return fail(errc::not_found, "plugin '" + std::string(name) +
                                      "' has not been swapped: there is nothing to go back to");
-  return take_over(at->second, at->second.before);
+  return take_over(**which, (*which)->before);
 }
 
 } // namespace edupulse

@@ -356,15 +356,25 @@ TEST_CASE("link: a line is not cut for being slow: what takes half a minute to a
   CHECK(wire.at(1).seen == ids(all));
 }
 
+namespace {
+
+/// A session, and a subscription of this side that may be sent events.
+void bring_up(edupulse::link& one, time_point now) {
+  link::effects io;
+  one.received().open(7, 8192);
+  one.on_session(now, io);
+  REQUIRE(one.on_resume({}, now, io));
+}
+
+} // namespace
+
 TEST_CASE("link: conclusions are told with the turn that brings them, though not too often, unless "
           "many wait") {
   link::effects io;
   effect_list out;
   edupulse::link one({});
   time_point now{1h};
-  one.received().open(7, 8192);
-  one.on_session(now, io);
-  REQUIRE(one.on_resume({}, now, io));
+  bring_up(one, now);
   auto all = chunk_of(1024);
   std::vector<incoming_run> runs(1);
   runs[0].events.events = all;
@@ -403,9 +413,7 @@ TEST_CASE("link: how far it has read is said with every eighth frame and with a 
   effect_list out;
   edupulse::link one({});
   time_point now{1h};
-  one.received().open(7, 8192);
-  one.on_session(now, io);
-  REQUIRE(one.on_resume({}, now, io));
+  bring_up(one, now);
   const auto all = chunk_of(1);
   std::size_t numbered = 0;
   const auto taken_after = [&](std::uint64_t dseq) -> std::uint64_t { // frames, as it is said

@@ -53,28 +53,29 @@ std::string state_of(const office& of, std::string_view name) {
 /// A desk that notes what it is asked.
 class noting_desk final : public plugin_desk {
 public:
-  std::vector<plugin> list() override { return {one_}; }
-  expected<plugin> load(const std::string& file, const settings& with) override {
-    note("load " + file, with);
+  std::vector<plugin_status> list() const override { return {one_}; }
+  expected<plugin_status> load(const std::filesystem::path& file,
+                               const setting_list& with) override {
+    note("load " + file.native(), with);
     return one_;
   }
-  expected<swapped> swap(const std::string& name, const std::string& file,
-                         const settings& with) override {
-    note("swap " + name + " " + file, with);
-    return swapped{"1", "2", {"old"}, {"new"}, {"stats"}, 12};
+  expected<swap_report> swap(std::string_view name, const std::filesystem::path& file,
+                             const setting_list& with) override {
+    note("swap " + std::string(name) + " " + file.native(), with);
+    return swap_report{"1", "2", {"old"}, {"new"}, {"stats"}, {}, 12ms};
   }
-  expected<swapped> rollback(const std::string& name) override {
+  expected<swap_report> rollback(std::string_view name) override {
     return fail(errc::not_found, "there is nothing to go back to for " + quote(name));
   }
   std::string noted;
 
 private:
-  void note(const std::string& what, const settings& with) {
+  void note(const std::string& what, const setting_list& with) {
     noted = what;
     for (const auto& [name, value] : with)
       noted += " " + name + "=" + value;
   }
-  plugin one_{"search", "1.2", "/opt/search.so", "running", {"search.index"}, true, "1.1"};
+  plugin_status one_{"search", "1.2", "/opt/search.so", "running", {"search.index"}, "1.1"};
 };
 
 } // namespace

@@ -86,21 +86,22 @@ private:
 
 class noting_desk final : public plugin_desk {
 public:
-  std::vector<plugin> list() override {
-    return {{"search", "1", "/a.so", "running", {}, false, ""}};
+  std::vector<plugin_status> list() const override {
+    return {{"search", "1", "/a.so", "running", {}, ""}};
   }
-  expected<plugin> load(const std::string& file, const settings& with) override {
-    noted = "load " + file;
+  expected<plugin_status> load(const std::filesystem::path& file,
+                               const setting_list& with) override {
+    noted = "load " + file.native();
     for (const auto& [name, value] : with)
       noted += " " + name + "=" + value;
     return list().front();
   }
-  expected<swapped> swap(const std::string& name, const std::string& file,
-                         const settings&) override {
-    noted = "swap " + name + " " + file;
-    return swapped{"1", "2", {}, {"search.new"}, {}, 7};
+  expected<swap_report> swap(std::string_view name, const std::filesystem::path& file,
+                             const setting_list&) override {
+    noted = "swap " + std::string(name) + " " + file.native();
+    return swap_report{"1", "2", {}, {"search.new"}, {}, {}, 7ms};
   }
-  expected<swapped> rollback(const std::string&) override {
+  expected<swap_report> rollback(std::string_view) override {
     return fail(errc::not_found, "nothing to go back to");
   }
   std::string noted;

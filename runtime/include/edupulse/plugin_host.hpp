@@ -152,7 +152,6 @@ public:
 
 private:
   class impl;
-  friend class hosted_plugins;
   explicit plugin_host(std::unique_ptr<impl> inside);
   std::unique_ptr<impl> impl_;
 };
