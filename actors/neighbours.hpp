@@ -10,7 +10,7 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <tsl/robin_map.h>
 
 namespace edupulse {
 
@@ -38,8 +38,8 @@ private:
 
   std::map<std::string, entry, std::less<>> by_name_;
   std::set<std::pair<node_id, std::string_view>> names_; ///< of each node; they lie in `by_name_`
-  std::unordered_map<std::uint64_t, entry*> by_session_; ///< nodes of a map stay where they are
-  std::unordered_map<std::uint32_t, entry*> by_peer_;
+  tsl::robin_map<std::uint64_t, entry*> by_session_; ///< nodes of `by_name_` stay where they are
+  tsl::robin_map<std::uint32_t, entry*> by_peer_;
 };
 
 } // namespace edupulse

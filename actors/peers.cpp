@@ -16,7 +16,7 @@ expected<std::uint32_t> peers::add(std::string name, link::settings how,
   while (peers_.contains(next_peer_ % most))
     ++next_peer_;
   const auto id = next_peer_++ % most;
-  auto& added = peers_[id];
+  auto& added = peers_.add(id);
   added.name = std::move(name);
   added.to = std::make_unique<link>(how);
   begin_start(id, added);
@@ -36,10 +36,10 @@ void peers::begin_start(std::uint32_t id, entry& of) {
 
 void peers::restart(std::uint32_t id, const std::vector<announced_subscription>& ours,
                     time_point now, effect_list& out) {
-  const auto at = peers_.find(id);
-  if (at == peers_.end())
+  auto* at = peers_.find(id);
+  if (at == nullptr)
     return;
-  auto& one = at->second;
+  auto& one = *at;
   back(one, now, out);
   by_start_.erase(one.start);
   begin_start(id, one);
@@ -55,15 +55,15 @@ void peers::restart(std::uint32_t id, const std::vector<announced_subscription>&
 }
 
 void peers::remove(std::uint32_t id, drop_reason why, effect_list& out) {
-  const auto at = peers_.find(id);
-  if (at == peers_.end())
+  auto* one = peers_.find(id);
+  if (one == nullptr)
     return;
-  for_each_known(at->second, [&](const entry::known& what) { forget(at->second, what, why, out); });
+  for_each_known(*one, [&](const entry::known& what) { forget(*one, what, why, out); });
   std::erase(touched_, id);
-  due_.erase({at->second.due, id});
-  waiting_for_wire_ -= at->second.waits;
-  by_start_.erase(at->second.start);
-  peers_.erase(at);
+  due_.erase({one->due, id});
+  waiting_for_wire_ -= one->waits;
+  by_start_.erase(one->start);
+  peers_.erase(id);
 }
 
 void peers::forget(entry& from, const entry::known& what, drop_reason why, effect_list& out) {
@@ -76,15 +76,15 @@ void peers::forget(entry& from, const entry::known& what, drop_reason why, effec
 }
 
 void peers::append_subscriptions(std::vector<cluster_subscription>& to) const {
-  for (const auto& [id, one] : peers_) {
+  peers_.for_each([&](std::uint32_t, const entry& one) {
     if (one.gives_up)
-      continue;
+      return;
     for_each_known(one, [&, node = std::string_view(one.name)](const entry::known& what) {
       const auto& as = names_[what.index];
       to.push_back({what.name.substr(0, what.name.size() - node.size() - 1), std::string(node),
                     as.filter.text(), as.group});
     });
-  }
+  });
 }
 
 // -- subscriptions of this node -----------------------------------------------------------
@@ -111,21 +111,21 @@ void peers::carry(entry& to, std::vector<announced_subscription> added,
 }
 
 void peers::announce(const announced_subscription& what) {
-  for (auto& [id, one] : peers_) {
+  peers_.for_each([&](std::uint32_t id, entry& one) {
     one.to->received().open(what.number, what.window_events);
     carry(one, {what}, {});
     touch(id, one);
-  }
+  });
 }
 
 void peers::withdraw(std::uint32_t number) {
-  for (auto& [id, one] : peers_) {
+  peers_.for_each([&](std::uint32_t id, entry& one) {
     if (!one.to->received().is_open(number))
-      continue; // of the runtime's own topics: nobody else has heard of it
+      return; // of the runtime's own topics: nobody else has heard of it
     carry(one, {}, {number});
     one.to->close(number);
     touch(id, one);
-  }
+  });
 }
 
 expected<void> peers::on_interest(std::uint32_t id, entry& from, std::span<const std::byte> bytes,
@@ -232,7 +232,7 @@ void peers::offer(const slice& what, std::span<const std::uint32_t> targets, tim
     const auto end = std::find_if(begin, targets.end(), [&](std::uint32_t index) {
       return subscriber_index::peer_of(index) != id;
     });
-    auto& to = peers_.at(id);
+    auto& to = peers_[id];
     to.to->owed().offer(what, {begin, end}, now, out);
     touch(id, to);
     begin = end;
@@ -243,44 +243,44 @@ void peers::acknowledge(const edupulse::effects::acknowledge& what) {
   const auto at = by_start_.find(what.start);
   if (at == by_start_.end())
     return; // it is gone, and has nobody to tell
-  auto& to = peers_.at(at->second);
+  auto& to = peers_[at->second];
   to.to->received().concluded({what.subscription, what.first, what.count, what.how, what.why});
   touch(at->second, to);
 }
 
 void peers::tell_conclusions() {
-  for (auto& [id, one] : peers_) {
+  peers_.for_each([&](std::uint32_t id, entry& one) {
     one.to->number_acks();
     touch(id, one);
-  }
+  });
 }
 
 // -- sessions and the wire ------------------------------------------------------------------
 
 void peers::on_session(std::uint32_t id, time_point now, effect_list& out) {
-  const auto at = peers_.find(id);
-  if (at == peers_.end())
+  auto* at = peers_.find(id);
+  if (at == nullptr)
     return; // given up meanwhile: it has to be added again
-  auto& one = at->second;
+  auto& one = *at;
   back(one, now, out);
   one.to->on_session(now, one.io);
   touch(id, one);
 }
 
 void peers::on_session_lost(std::uint32_t id, time_point now) {
-  const auto at = peers_.find(id);
-  if (at == peers_.end())
+  auto* one = peers_.find(id);
+  if (one == nullptr)
     return;
-  at->second.to->on_session_lost(now);
-  touch(id, at->second);
+  one->to->on_session_lost(now);
+  touch(id, *one);
 }
 
 expected<void> peers::on_control(std::uint32_t id, peer_control&& what, time_point now,
                                  effect_list& out) {
-  const auto at = peers_.find(id);
-  if (at == peers_.end())
+  auto* at = peers_.find(id);
+  if (at == nullptr)
     return {};
-  auto& one = at->second;
+  auto& one = *at;
   touch(id, one);
   if (const auto* resume = std::get_if<link_resume>(&what))
     return one.to->on_resume(*resume, now, one.io);
@@ -296,25 +296,25 @@ expected<void> peers::on_control(std::uint32_t id, peer_control&& what, time_poi
 }
 
 expected<void> peers::on_events(std::uint32_t id, std::vector<incoming_run>&& runs) {
-  const auto at = peers_.find(id);
-  if (at == peers_.end())
+  auto* one = peers_.find(id);
+  if (one == nullptr)
     return {};
-  touch(id, at->second);
-  return at->second.to->on_events(std::move(runs), at->second.io);
+  touch(id, *one);
+  return one->to->on_events(std::move(runs), one->io);
 }
 
 void peers::on_arriving(std::uint32_t id) {
-  if (const auto at = peers_.find(id); at != peers_.end()) {
-    at->second.to->on_arriving(at->second.io);
-    touch(id, at->second);
+  if (auto* one = peers_.find(id)) {
+    one->to->on_arriving(one->io);
+    touch(id, *one);
   }
 }
 
 void peers::on_written(std::uint32_t id) {
-  if (const auto at = peers_.find(id); at != peers_.end()) {
-    at->second.to->on_written();
-    if (at->second.waits) // else it has nothing to say
-      touch(id, at->second);
+  if (auto* one = peers_.find(id)) {
+    one->to->on_written();
+    if (one->waits) // else it has nothing to say
+      touch(id, *one);
   }
 }
 
@@ -322,7 +322,7 @@ void peers::on_written(std::uint32_t id) {
 
 void peers::on_tick(time_point now, effect_list& out) {
   for (auto at = due_.begin(); at != due_.end() && at->first <= now; ++at) {
-    auto& one = peers_.at(at->second);
+    auto& one = peers_[at->second];
     forget_orphans(one, now, out);
     if (const auto due = one.to->next_deadline(); due && *due <= now)
       one.to->on_tick(now, out, one.io);
@@ -366,23 +366,22 @@ std::optional<time_point> peers::next_deadline() const {
 }
 
 bool peers::is_up(std::uint32_t peer) const {
-  const auto at = peers_.find(peer);
-  return at != peers_.end() && at->second.to->is_up();
+  const auto* at = peers_.find(peer);
+  return at != nullptr && at->to->is_up();
 }
 
 std::size_t peers::owed() const {
   std::size_t sum = 0;
-  for (const auto& [id, one] : peers_)
-    sum += one.to->owed().owed();
+  peers_.for_each([&](std::uint32_t, const entry& one) { sum += one.to->owed().owed(); });
   return sum;
 }
 
 void peers::check() const {
-  for (const auto& [id, one] : peers_) {
+  peers_.for_each([&]([[maybe_unused]] std::uint32_t id, const entry& one) {
     one.to->check();
     assert(one.touched || (one.due == one.earliest() && one.waits == one.to->waits_for_wire()));
     assert(due_.contains({one.due, id}) == (one.due != time_point::max()));
-  }
+  });
 }
 
 } // namespace edupulse

@@ -7,6 +7,7 @@
 #include "actors/groups.hpp"
 #include "actors/interest.hpp"
 #include "actors/link.hpp"
+#include "actors/slots.hpp"
 #include "actors/status.hpp"
 #include "actors/subscriber_index.hpp"
 #include "actors/subscriptions.hpp"
@@ -15,7 +16,7 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
+#include <tsl/robin_map.h>
 #include <utility>
 #include <vector>
 
@@ -61,14 +62,14 @@ public:
   std::vector<std::uint32_t> overdue(time_point now) const;
   /// It gave this node up while this node did not: restart it, and remember the new link.
   bool has_begun_anew(std::uint32_t peer, const link_resume& what) const {
-    const auto at = peers_.find(peer);
-    return at != peers_.end() && at->second.to->is_with_another(what);
+    const auto* at = peers_.find(peer);
+    return at != nullptr && at->to->is_with_another(what);
   }
-  void meet(std::uint32_t peer, std::uint64_t its_link) { peers_.at(peer).to->meet(its_link); }
+  void meet(std::uint32_t peer, std::uint64_t its_link) { peers_[peer].to->meet(its_link); }
   bool knows(std::uint32_t peer) const { return peers_.contains(peer); }
-  const std::string& node(std::uint32_t peer) const { return peers_.at(peer).name; }
+  const std::string& node(std::uint32_t peer) const { return peers_[peer].name; }
   /// The number of its present start: no other start of any peer ever has it.
-  std::uint32_t start_of(std::uint32_t peer) const { return peers_.at(peer).start; }
+  std::uint32_t start_of(std::uint32_t peer) const { return peers_[peer].start; }
   /// A subscription by its name, "indexer@api-2", that is owed new events.
   std::optional<std::uint32_t> find(std::string_view name) const;
   void redrive(std::uint32_t index, dead_letter&& letter, effect_list& out);
@@ -107,7 +108,7 @@ public:
   template <class F> void flush(time_point now, F say) {
     for (std::size_t i = 0; i < touched_.size(); ++i) {
       const auto id = touched_[i];
-      auto& one = peers_.at(id);
+      auto& one = peers_[id];
       one.touched = false;
       one.to->flush(now, one.io);
       for (auto& what : one.io)
@@ -122,13 +123,12 @@ public:
   bool waits_for_wire() const noexcept { return waiting_for_wire_ > 0; }
   /// `f(index, event)`.
   template <class F> void for_each_owed(F f) const {
-    for (const auto& [id, one] : peers_)
-      one.to->owed().for_each_owed(f);
+    peers_.for_each([&](std::uint32_t, const entry& one) { one.to->owed().for_each_owed(f); });
   }
   /// `f(peer, name, link)`.
   template <class F> void for_each(F f) const {
-    for (const auto& [id, one] : peers_)
-      f(id, one.name, *one.to);
+    peers_.for_each(
+        [&](std::uint32_t id, const entry& one) { f(id, one.name, std::as_const(*one.to)); });
   }
   bool is_up(std::uint32_t peer) const;
   void check() const;
@@ -183,9 +183,9 @@ private:
   subscriptions& table_;
   groups& shared_;
   ledger& book_;
-  std::map<std::uint32_t, entry> peers_;
+  slots<entry> peers_;
   announced_names names_;
-  std::unordered_map<std::uint32_t, std::uint32_t> by_start_; ///< peer of a start
+  tsl::robin_map<std::uint32_t, std::uint32_t> by_start_; ///< peer of a start
   std::uint32_t next_start_ = 0;
   /// Whatever happens to a peer makes it one of these. The `flush` at the end of the turn lets its
   /// link speak, and notes what it waits for: asked after a turn, nobody looks at all peers.

@@ -9,10 +9,10 @@
 namespace edupulse {
 
 void peers::away(std::uint32_t id, time_point gives_up, time_point now, effect_list& out) {
-  const auto at = peers_.find(id);
-  if (at == peers_.end() || at->second.gives_up)
+  auto* at = peers_.find(id);
+  if (at == nullptr || at->gives_up)
     return;
-  auto& one = at->second;
+  auto& one = *at;
   one.gives_up = gives_up;
   for_each_known(one, [&](const entry::known& what) {
     if (shared_.is_member(what.index))
@@ -40,10 +40,10 @@ void peers::back(entry& who, time_point now, effect_list& out) {
 }
 
 void peers::give_up(std::uint32_t id, obituary how, effect_list& out) {
-  const auto at = peers_.find(id);
-  if (at == peers_.end())
+  auto* at = peers_.find(id);
+  if (at == nullptr)
     return;
-  auto& one = at->second;
+  auto& one = *at;
   if (one.to->has_session()) // nothing more is flushed once it is forgotten
     out.emplace_back(said_to(id, link_effects::cut{how.reason}));
   const auto first = out.size();
@@ -66,22 +66,24 @@ void peers::give_up(std::uint32_t id, obituary how, effect_list& out) {
 std::vector<std::uint32_t> peers::overdue(time_point now) const {
   std::vector<std::uint32_t> all;
   for (auto at = due_.begin(); at != due_.end() && at->first <= now; ++at)
-    if (const auto& gives_up = peers_.at(at->second).gives_up; gives_up && *gives_up <= now)
+    if (const auto& gives_up = peers_[at->second].gives_up; gives_up && *gives_up <= now)
       all.push_back(at->second);
   return all;
 }
 
 std::optional<std::uint32_t> peers::find(std::string_view name) const {
-  for (const auto& [id, one] : peers_)
+  std::optional<std::uint32_t> found;
+  peers_.for_each([&](std::uint32_t, const entry& one) {
     for (const auto& [number, what] : one.known_by_number)
-      if (!one.gives_up && what.name == name)
-        return what.index;
-  return std::nullopt;
+      if (!found && !one.gives_up && what.name == name)
+        found = what.index;
+  });
+  return found;
 }
 
 void peers::redrive(std::uint32_t index, dead_letter&& letter, effect_list& out) {
   const auto id = subscriber_index::peer_of(index);
-  auto& of = peers_.at(id);
+  auto& of = peers_[id];
   of.to->owed().redrive(index, std::move(letter), out);
   touch(id, of);
 }

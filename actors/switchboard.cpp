@@ -240,13 +240,13 @@ void switchboard::forget_stranger(const connection& what) {
 
 void switchboard::on_secured(connection_id which, std::string cluster, std::string name, time_point,
                              effects& out) {
-  const auto at = connections_.find(which);
-  if (at == connections_.end() || at->second.now != phase::securing)
+  auto* one = connections_.find(which);
+  if (one == nullptr || one->now != phase::securing)
     return;
-  at->second.certificate.emplace(std::move(cluster), std::move(name));
-  at->second.now = phase::greeting;
-  if (at->second.dialed)
-    greet(which, at->second, out);
+  one->certificate.emplace(std::move(cluster), std::move(name));
+  one->now = phase::greeting;
+  if (one->dialed)
+    greet(which, *one, out);
 }
 
 std::size_t switchboard::events_limit() const noexcept {
@@ -255,11 +255,11 @@ std::size_t switchboard::events_limit() const noexcept {
 
 void switchboard::on_bytes(connection_id which, std::span<const std::byte> bytes, time_point now,
                            effects& out) {
-  const auto at = connections_.find(which);
-  if (at == connections_.end())
+  auto* from = connections_.find(which);
+  if (from == nullptr)
     return;
   // The connection may be dropped by what it says; its bytes are needed until the next call.
-  reading_ = std::move(at->second.reader);
+  reading_ = std::move(from->reader);
   const auto good = reading_.feed(bytes, [&](frame_kind kind, std::span<const std::byte> body) {
     if (!on_frame(which, kind, body, now, out))
       return false;
@@ -271,8 +271,8 @@ void switchboard::on_bytes(connection_id which, std::span<const std::byte> bytes
   });
   if (!good)
     break_off(which, good.error().text, now, out);
-  if (const auto still = connections_.find(which); still != connections_.end())
-    std::swap(still->second.reader, reading_);
+  if (auto* still = connections_.find(which))
+    std::swap(still->reader, reading_);
 }
 
 bool switchboard::on_frame(connection_id which, frame_kind kind, std::span<const std::byte> body,
@@ -282,7 +282,7 @@ bool switchboard::on_frame(connection_id which, frame_kind kind, std::span<const
     return break_off(which, "it spoke before TLS was done", now, out);
   if (one.now == phase::greeting)
     return on_first_frame(which, kind, body, now, out);
-  auto& from = peers_.at(one.peer);
+  auto& from = *one.owner;
   if (kind == frame_kind::membership) {
     edupulse::membership::effects asked;
     const auto who = from.session->who; // what follows may end the session
@@ -306,9 +306,9 @@ bool switchboard::on_frame(connection_id which, frame_kind kind, std::span<const
 bool switchboard::break_off(connection_id which, std::string_view why, time_point now,
                             effects& out) {
   ++counts_.broken;
-  if (const auto at = connections_.find(which); at != connections_.end())
-    out.emplace_back(asks::notice{true, "cut a connection with " + quote(at->second.address) +
-                                            ": " + std::string(why)});
+  if (const auto* one = connections_.find(which))
+    out.emplace_back(asks::notice{true, "cut a connection with " + quote(one->address) + ": " +
+                                            std::string(why)});
   drop(which, why, now, out);
   return false;
 }
@@ -322,20 +322,18 @@ void switchboard::drop(connection_id which, std::string_view why, time_point now
 
 void switchboard::on_closed(connection_id which, std::string_view why, time_point now,
                             effects& out) {
-  const auto at = connections_.find(which);
-  if (at == connections_.end())
+  const auto gone = connections_.extract(which);
+  if (gone == nullptr)
     return;
-  forget_stranger(at->second);
-  set_deadline(which, at->second, time_point::max());
-  const auto gone = std::move(at->second);
-  connections_.erase(at);
-  if (gone.now == phase::open) {
-    const auto owner = peers_.find(gone.peer);
+  forget_stranger(*gone);
+  set_deadline(which, *gone, time_point::max());
+  if (gone->now == phase::open) {
+    const auto owner = peers_.find(gone->peer);
     if (owner != peers_.end() && owner->second.session &&
-        owner->second.session->number == gone.session)
-      end_session(gone.peer, owner->second, why, now, out);
-  } else if (gone.dialed) {
-    dial_ended(gone.peer, gone.ticket, gone.session, why, now, out);
+        owner->second.session->number == gone->session)
+      end_session(gone->peer, owner->second, why, now, out);
+  } else if (gone->dialed) {
+    dial_ended(gone->peer, gone->ticket, gone->session, why, now, out);
   }
 }
 
@@ -372,15 +370,16 @@ std::optional<time_point> switchboard::next_deadline() const {
 
 void switchboard::check() const {
   std::size_t strangers = 0;
-  for (const auto& [which, one] : connections_) {
+  connections_.for_each([&]([[maybe_unused]] connection_id which, const connection& one) {
     strangers += !one.dialed && one.now != phase::open;
     assert(urgent_.contains({one.deadline, which}) == (one.deadline != time_point::max()));
     if (one.now != phase::open)
-      continue;
+      return;
     [[maybe_unused]] const auto& owner = peers_.at(one.peer);
+    assert(one.owner == &owner);
     assert(owner.session && owner.session->number == one.session);
     assert((one.bulk ? owner.session->bulk : owner.session->control) == which);
-  }
+  });
   for ([[maybe_unused]] const auto& [who, one] : peers_) {
     assert(!one.session_up || (one.session && one.session->bulk != 0));
     assert(alone_.contains(who) == !one.session);

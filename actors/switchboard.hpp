@@ -18,13 +18,14 @@
 // are not open `greet_within` after they were made are closed, and so are sessions that are not up.
 
 #include "actors/frame_reader.hpp"
+#include "actors/id_map.hpp"
 #include "actors/membership.hpp"
 #include "actors/switchboard_effect.hpp"
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <unordered_map>
+#include <tsl/robin_map.h>
 #include <vector>
 
 namespace edupulse {
@@ -37,8 +38,7 @@ public:
   static constexpr std::uint64_t features = 0; ///< none yet
 
   struct settings {
-    /// What must agree between members, in the hello.
-    std::vector<std::pair<std::string, std::string>> agreed{};
+    std::vector<std::pair<std::string, std::string>> agreed{}; ///< between members, in the hello
     std::uint32_t max_event_bytes = 1u << 20; ///< taken, and sent: who takes less is refused
     duration greet_within = std::chrono::seconds(5);
     std::size_t strangers = 256; ///< accepted connections that have not said who they are, in all
@@ -96,12 +96,14 @@ public:
 
 private:
   enum class phase : std::uint8_t { securing, greeting, open };
+  struct peer;
   struct connection {
     phase now = phase::greeting;
     bool dialed = false;
     bool bulk = false;
-    std::string address; ///< that was dialled, or where it came from
-    node_id peer;        ///< when open; before that, who is hoped for
+    std::string address;          ///< that was dialled, or where it came from
+    node_id peer;                 ///< when open; before that, who is hoped for
+    struct peer* owner = nullptr; ///< when open: it has this one in its session
     std::uint64_t session = 0;
     std::uint64_t ticket = 0; ///< of the dial it came from
     time_point deadline = time_point::max();
@@ -128,9 +130,7 @@ private:
     bool is_complete() const noexcept {
       return session && session->bulk != 0 && (session_dialed || !first_word.empty());
     }
-    bool is_forgettable() const noexcept {
-      return !wanted && !session && ticket == 0 && waiting.empty();
-    }
+    bool is_forgettable() const noexcept;
   };
   struct dialing {
     std::string address;
@@ -181,12 +181,12 @@ private:
   edupulse::membership members_;
   random_source chance_;
   counts counts_;
-  std::unordered_map<connection_id, connection> connections_;
+  id_map<connection> connections_;
   std::set<std::pair<time_point, connection_id>> urgent_; ///< those with a deadline, by it
   std::map<node_id, peer> peers_;
-  std::set<node_id> alone_;                            ///< those without a session
-  std::set<std::pair<time_point, node_id>> tries_;     ///< of those that lack one: the next, each
-  std::unordered_map<std::uint64_t, node_id> numbers_; ///< of sessions, and with whom they are
+  std::set<node_id> alone_;                        ///< those without a session
+  std::set<std::pair<time_point, node_id>> tries_; ///< of those that lack one: the next, each
+  tsl::robin_map<std::uint64_t, node_id> numbers_; ///< of sessions, and with whom they are
   std::map<std::uint64_t, dialing> dials_;
   std::map<std::string, std::size_t> strangers_by_address_;
   std::size_t strangers_ = 0;

@@ -148,15 +148,15 @@ std::optional<refusal_message> switchboard::judge_claim(const hello_message& wha
 /// by the number of the session, which nobody else has.
 bool switchboard::met_itself(connection_id which, const hello_message& what, time_point now,
                              effects& out) {
-  const auto other = std::find_if(connections_.begin(), connections_.end(), [&](const auto& one) {
-    return one.second.dialed && one.second.now == phase::greeting &&
-           one.second.session == what.session;
+  std::optional<std::pair<connection_id, std::string>> dialed;
+  connections_.for_each([&](connection_id other, const connection& one) {
+    if (one.dialed && one.now == phase::greeting && one.session == what.session)
+      dialed.emplace(other, one.address);
   });
   edupulse::membership::effects asked;
-  if (other != connections_.end()) {
-    const auto dialed = other->first;
-    members_.on_hello(identity_of(what), std::string(other->second.address), now, asked);
-    drop(dialed, "it leads back here", now, out);
+  if (dialed) {
+    members_.on_hello(identity_of(what), dialed->second, now, asked);
+    drop(dialed->first, "it leads back here", now, out);
   }
   drop(which, "it comes from here", now, out);
   follow(std::move(asked), now, out);
@@ -222,6 +222,7 @@ void switchboard::adopt(connection_id which, hello_message&& what, const peer_id
   set_deadline(which, one, now + how_.greet_within);
   owner.ticket = 0;
   owner.address = who.address;
+  one.owner = &owner;
   owner.session_dialed = one.dialed;
   owner.session = peer_session{who,
                                what.session,
@@ -257,6 +258,7 @@ bool switchboard::on_bulk_hello(connection_id which, const hello_message& what, 
   one.bulk = true;
   one.peer = what.node;
   one.session = what.session;
+  one.owner = &at->second;
   at->second.session->bulk = which;
   if (one.dialed)
     bring_up_if_member(at->second, now, out);

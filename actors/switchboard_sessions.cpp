@@ -12,6 +12,10 @@ namespace {
 constexpr auto good_session = std::chrono::seconds(5);
 } // namespace
 
+bool switchboard::peer::is_forgettable() const noexcept {
+  return !wanted && !session && ticket == 0 && waiting.empty();
+}
+
 switchboard::peer& switchboard::peer_of(node_id who) {
   const auto [at, is_new] = peers_.try_emplace(who);
   if (is_new)
@@ -111,8 +115,11 @@ void switchboard::close_all(std::string_view why, time_point now, effects& out) 
     note_try(who, one);
     end_session(who, one, why, now, out);
   }
-  while (!connections_.empty())
-    drop(connections_.begin()->first, why, now, out);
+  std::vector<connection_id> rest;
+  connections_.for_each([&](connection_id which, const connection&) { rest.push_back(which); });
+  std::sort(rest.begin(), rest.end());
+  for (const auto which : rest)
+    drop(which, why, now, out);
   dials_.clear();
 }
 

@@ -8,6 +8,9 @@ namespace {
 constexpr auto first_repeat = std::chrono::milliseconds(200);
 /// What a slow line brings arrives in pieces of about so much time.
 constexpr double piece_seconds = 0.25;
+/// Buffers that are kept for the next write.
+constexpr std::size_t most_spare = 64;
+constexpr std::size_t most_bytes_of_spare = 16u << 10;
 
 } // namespace
 
@@ -27,9 +30,10 @@ void network::detach(place at, ending how) {
   here.vanished = how == ending::silent;
   here.postponed.clear();
   std::vector<connection_id> its;
-  for (const auto& [id, one] : ends_)
+  ends_.for_each([&](connection_id id, const end& one) {
     if (one.owner == at)
       its.push_back(id);
+  });
   std::sort(its.begin(), its.end());
   for (const auto id : its)
     if (how == ending::silent)
@@ -64,9 +68,12 @@ duration network::draw_delay(const line_quality& line) {
   return sum;
 }
 
-network::end* network::find(connection_id which) {
-  const auto at = ends_.find(which);
-  return at == ends_.end() ? nullptr : &at->second;
+frame_bytes network::spare() {
+  if (spare_.empty())
+    return {};
+  auto one = std::move(spare_.back());
+  spare_.pop_back();
+  return one;
 }
 
 std::size_t network::write(connection_id which, frame_bytes&& bytes) {
@@ -206,6 +213,10 @@ void network::deliver(connection_id which, end& to, item&& what) {
   has_read(what.from, owner, what.bytes.size());
   if (who != nullptr)
     who->on_bytes(which, std::as_bytes(std::span(what.bytes)));
+  if (spare_.size() < most_spare && what.bytes.capacity() <= most_bytes_of_spare) {
+    what.bytes.clear();
+    spare_.push_back(std::move(what.bytes));
+  }
 }
 
 /// The writer's system learns of it, when anything passes that way.
@@ -263,21 +274,19 @@ void network::read_on(connection_id which) {
 void network::close(connection_id which) { forget(which, item_kind::end); }
 
 void network::forget(connection_id which, item_kind last_word) {
-  const auto at = ends_.find(which);
-  if (at == ends_.end())
+  const auto gone = ends_.extract(which);
+  if (gone == nullptr)
     return;
-  auto gone = std::move(at->second);
-  ends_.erase(at);
-  for (const auto& one : gone.waiting)
+  for (const auto& one : gone->waiting)
     bytes_held_ -= one.size();
-  for (const auto& one : gone.unread)
+  for (const auto& one : gone->unread)
     bytes_held_ -= one.bytes.size();
-  auto* other = find(gone.there);
+  auto* other = find(gone->there);
   if (other == nullptr)
     return;
   if (last_word == item_kind::reset)
     other->last_arrival = time_.now(); // it overtakes what was sent before
-  send(gone.owner, gone.peer, gone.there, {last_word, which, {}}, 0);
+  send(gone->owner, gone->peer, gone->there, {last_word, which, {}}, 0);
 }
 
 // -- faults -----------------------------------------------------------------------------------
@@ -313,9 +322,10 @@ void network::set_line(place from, place to, std::optional<line_quality> line) {
 
 void network::reset(place a, place b) {
   std::vector<connection_id> both;
-  for (const auto& [id, one] : ends_)
+  ends_.for_each([&](connection_id id, const end& one) {
     if ((one.owner == a && one.peer == b) || (one.owner == b && one.peer == a))
       both.push_back(id);
+  });
   std::sort(both.begin(), both.end());
   for (const auto id : both) {
     auto* one = find(id);

@@ -13,6 +13,7 @@
 // packets are a delay. A connection that breaks loses what is on its way.
 
 #include "actors/backoff.hpp"
+#include "actors/id_map.hpp"
 #include "actors/link_frames.hpp"
 #include "actors/switchboard_effect.hpp"
 #include "runtime/simulation/timetable.hpp"
@@ -21,7 +22,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 namespace edupulse::simulation {
@@ -86,6 +86,8 @@ public:
 
   // -- connections, for processes -------------------------------------------------------
   void dial(place from, std::uint64_t ticket, std::string_view address);
+  /// Empty, with room: memory goes round between those who write and those who have read.
+  frame_bytes spare();
   /// How many of the bytes have left the process at once: all, or none.
   std::size_t write(connection_id which, frame_bytes&& bytes);
   /// Closes behind what was written. The process hears no more of it.
@@ -164,7 +166,7 @@ private:
     else
       what();
   }
-  end* find(connection_id which);
+  end* find(connection_id which) { return ends_.find(which); }
   const line_quality& line_of(place from, place to) const;
   duration draw_delay(const line_quality& line);
   void try_connect(place from, std::uint64_t start, std::uint64_t ticket, place to, int tries);
@@ -185,10 +187,11 @@ private:
   random_source chance_;
   std::vector<std::unique_ptr<host>> hosts_; ///< by place
   std::map<way, path> paths_;                ///< of those that have had a fault
-  std::unordered_map<connection_id, end> ends_;
+  id_map<end> ends_;
   connection_id next_id_ = 1;
   std::uint64_t next_crawler_ = 0;
   std::size_t bytes_held_ = 0;
+  std::vector<frame_bytes> spare_;
   std::uint64_t writes_ = 0;
 };
 

@@ -6,9 +6,10 @@
 #include "actors/ledger_view.hpp"
 #include "schemas/envelope.hpp"
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
-#include <unordered_map>
+#include <tsl/robin_map.h>
 #include <vector>
 
 namespace edupulse::simulation {
@@ -87,8 +88,8 @@ public:
   void broken(std::string what, time_point now);
 
   // -- reading
-  const std::vector<published_event>& events() const noexcept { return events_; }
-  const std::vector<event_step>& steps() const noexcept { return steps_; }
+  const std::deque<published_event>& events() const noexcept { return events_; }
+  const std::deque<event_step>& steps() const noexcept { return steps_; }
   const std::vector<start_known>& starts() const noexcept { return starts_; }
   const std::vector<subscription_known>& subscriptions() const noexcept { return known_; }
   const std::vector<parting>& partings() const noexcept { return partings_; }
@@ -101,9 +102,9 @@ private:
   std::uint64_t number_of(const envelope& event, bool& is_known);
   void add(event_step what) { steps_.push_back(what); }
 
-  std::vector<published_event> events_;
-  std::unordered_map<event_id, event_number> numbers_;
-  std::vector<event_step> steps_;
+  std::deque<published_event> events_;
+  tsl::robin_map<event_id, event_number> numbers_;
+  std::deque<event_step> steps_;
   std::vector<start_known> starts_;
   std::vector<subscription_known> known_;
   std::map<std::string, std::uint32_t> names_;

@@ -173,16 +173,11 @@ void wire::watch_epoch(const peer_identity& who) {
 
 // -- connections ------------------------------------------------------------------------------
 
-wire::connection* wire::find(connection_id which) {
-  const auto at = connections_.find(which);
-  return at == connections_.end() ? nullptr : &at->second;
-}
-
 void wire::on_accepted(connection_id which, place from) {
   if (over_)
     return around_.net.close(which);
   around_.tell(how_.who, [&] { return "< accepted " + std::to_string(which); });
-  connections_.try_emplace(which);
+  connections_[which];
   const auto address = address_of(from);
   board_.on_accepted(which, address.substr(0, address.find(':')), now(), effects_);
   settle();
@@ -194,7 +189,7 @@ void wire::on_connected(std::uint64_t ticket, connection_id which) {
   around_.tell(how_.who, [&] {
     return "< connected " + std::to_string(ticket) + " as " + std::to_string(which);
   });
-  connections_.try_emplace(which);
+  connections_[which];
   board_.on_connected(ticket, which, now(), effects_);
   settle();
 }
@@ -265,7 +260,7 @@ void wire::send_out() {
 }
 
 void wire::on_ended(connection_id which) {
-  if (connections_.erase(which) == 0)
+  if (!connections_.erase(which))
     return;
   around_.tell(how_.who, [&] { return "< ended " + std::to_string(which); });
   board_.on_closed(which, "the connection has ended", now(), effects_);
@@ -285,7 +280,7 @@ void wire::close(connection_id which) {
 }
 
 void wire::end_now(connection_id which) {
-  if (connections_.erase(which) > 0)
+  if (connections_.erase(which))
     around_.net.close(which);
 }
 
@@ -293,11 +288,12 @@ void wire::end_now(connection_id which) {
 
 void wire::quiesce() {
   quiet_ = true;
-  for (const auto& [number, one] : sessions_)
+  sessions_.for_each([&](std::uint64_t, const live_session& one) {
     if (auto* from = find(one.with.bulk); from != nullptr && !from->halted) {
       around_.net.halt(one.with.bulk);
       from->halted = true;
     }
+  });
 }
 
 void wire::leave() {

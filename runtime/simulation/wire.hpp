@@ -2,6 +2,7 @@
 // The wire of a simulated node: what runtime/wire does around the switchboard, in the same order,
 // over the simulated network and without TLS.
 
+#include "actors/id_map.hpp"
 #include "actors/inbox.hpp"
 #include "actors/switchboard.hpp"
 #include "runtime/simulation/world.hpp"
@@ -103,7 +104,7 @@ private:
   void write_one(const order& what);
   void cut(const peer_session& with, std::string_view why);
   void watch_epoch(const peer_identity& who);
-  connection* find(connection_id which);
+  connection* find(connection_id which) { return connections_.find(which); }
 
   world& around_;
   settings how_;
@@ -112,8 +113,8 @@ private:
   wire_owner& owner_;
   switchboard::effects effects_;
   switchboard::effects doing_; ///< of those, what is carried out now
-  std::unordered_map<connection_id, connection> connections_;
-  std::unordered_map<std::uint64_t, live_session> sessions_;
+  id_map<connection> connections_;
+  id_map<live_session> sessions_;
   std::vector<std::pair<time_point, connection_id>> closing_; ///< at the latest
   std::vector<connection_id> touched_;
   std::unordered_map<node_id, std::uint64_t> epochs_; ///< the latest of each node that was met
@@ -125,6 +126,8 @@ private:
 /// The end of the turn lets go of what `into` puts into the buffer.
 template <class F> void wire::append(connection_id which, connection& to, F into) {
   const auto before = to.buffer.size();
+  if (before == 0)
+    to.buffer = around_.net.spare();
   into(to.buffer);
   to.queued += to.buffer.size() - before;
   if (before == 0 && !to.buffer.empty())

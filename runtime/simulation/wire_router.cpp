@@ -32,18 +32,18 @@ void wire::cut(const peer_session& with, std::string_view why) {
 }
 
 void wire::for_router(const asks::for_router& what) {
-  const auto at = sessions_.find(what.session);
-  if (at == sessions_.end())
+  auto* of = sessions_.find(what.session);
+  if (of == nullptr)
     return;
-  if (at->second.with.who.boot_epoch < *at->second.latest_epoch)
-    watch_epoch(at->second.with.who);
+  if (of->with.who.boot_epoch < *of->latest_epoch)
+    watch_epoch(of->with.who);
   if (what.kind == frame_kind::events)
-    return frame_for_router(at->second, what.body);
+    return frame_for_router(*of, what.body);
   auto said = decode_control(what.body);
   if (said)
     mail_->leave(peer_inputs::control{what.session, std::move(*said)});
   else
-    cut(at->second.with, said.error().text);
+    cut(of->with, said.error().text);
 }
 
 void wire::frame_for_router(live_session& of, std::span<const std::byte> body) {
@@ -72,12 +72,12 @@ void wire::frame_for_router(live_session& of, std::span<const std::byte> body) {
 }
 
 void wire::read_again(std::uint64_t session) {
-  const auto at = sessions_.find(session);
-  if (at == sessions_.end() || quiet_)
+  const auto* of = sessions_.find(session);
+  if (of == nullptr || quiet_)
     return;
-  if (auto* from = find(at->second.with.bulk); from != nullptr && from->halted) {
+  if (auto* from = find(of->with.bulk); from != nullptr && from->halted) {
     from->halted = false;
-    around_.net.read_on(at->second.with.bulk);
+    around_.net.read_on(of->with.bulk);
   }
 }
 
@@ -91,10 +91,10 @@ void wire::write_all(const std::vector<order>& what) {
 }
 
 void wire::write_one(const order& one) {
-  const auto at = sessions_.find(one.session);
-  if (at == sessions_.end())
+  const auto* to_whom = sessions_.find(one.session);
+  if (to_whom == nullptr)
     return; // it has ended, and the router hears of it
-  const auto& with = at->second.with;
+  const auto& with = to_whom->with;
   if (const auto* stop = std::get_if<link_effects::cut>(&one.what->what))
     return cut(with, stop->why);
   const auto* events = std::get_if<link_effects::send_events>(&one.what->what);

@@ -53,7 +53,7 @@ TEST_CASE(
   }
   at.serves();
   eventually([&] { return at.count("membership.rate_limited") > 1000; }); // all of it was read
-  CHECK(at.a.members().size() < 1000); // of 4,000
+  CHECK(at.a.members().size() < 1000);                                    // of 4,000
 }
 
 TEST_CASE("G66: a member that asks for answers and reads none of them is cut when too much waits "
