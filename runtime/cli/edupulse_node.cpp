@@ -7,6 +7,8 @@
 #include <edupulse/control.hpp>
 #include <edupulse/plugin_host.hpp>
 #include <iostream>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 namespace edupulse::cli {
 
@@ -68,13 +70,22 @@ void say_goodbye(const node& at, const stop_report& report) {
     std::cerr << "edupulse-node: " << report.stuck_calls << " handlers did not return\n";
 }
 
+/// Nor does the system let others of its user look into it.
+void keep_memory_private() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+  ::prctl(PR_SET_DUMPABLE, 0);
+}
+
 expected<void> run(const program_options& how) {
+  if (!how.core_dumps)
+    keep_memory_private();
   const end_signal told; // before there are threads
   watch_for_crashes();
   auto at = node::start(how.node);
   if (!at)
     return tl::unexpected(at.error());
-  auto plugins = plugin_host::open(*at);
+  auto plugins = plugin_host::open(*at, {.allowed = how.allowed});
   if (!plugins)
     return tl::unexpected(plugins.error());
   if (auto good = load_plugins(*plugins, how); !good)

@@ -62,6 +62,8 @@ void add_all(CLI::App& app, program_options& to, words& as) {
                  "Of the control socket, when DATA/control.sock is too long");
   add_cluster(app, to.node.cluster);
   app.add_option("--plugin", to.plugins, "A plugin to load, an absolute path; repeatable");
+  app.add_option("--allowed-plugins", to.allowed,
+                 "LIST, as sha256sum writes it: no other plugins are loaded, now or later");
   app.add_option("--set", "PLUGIN.NAME=VALUE, a setting of a plugin; repeatable")
       ->expected(1)
       ->take_all()
@@ -71,6 +73,8 @@ void add_all(CLI::App& app, program_options& to, words& as) {
       ->capture_default_str();
   add_choice(app, "--profile", as.profile, profiles, "How patient with others; the same on all");
   add_choice(app, "--log", as.level, levels, "What is logged, on standard error");
+  app.add_flag("!--no-core-dumps", to.core_dumps,
+               "Its memory, with events and keys in it, is written to no file when it crashes");
   app.set_version_flag("--version", EDUPULSE_VERSION);
 }
 

@@ -12,6 +12,7 @@ namespace edupulse {
 
 struct plugin_file {
   plugin_manifest manifest;
+  std::string sha256; ///< of the whole file, as sha256sum prints it
   /// The part that is loaded, sealed. Lives while a process has it mapped.
   std::shared_ptr<descriptor> image;
 

@@ -6,6 +6,7 @@
 #include "runtime/node_access.hpp"
 #include "runtime/plugins/declared.hpp"
 #include "runtime/plugins/probe.hpp"
+#include "runtime/plugins/sha256_list.hpp"
 #include <algorithm>
 
 namespace edupulse {
@@ -51,6 +52,9 @@ expected<plugin_code_ptr> plugin_host::impl::bring_in(const std::filesystem::pat
   auto opened = plugin_file::open(file);
   if (!opened)
     return tl::unexpected(opened.error());
+  if (!options_.allowed.empty())
+    if (auto good = check_allowed(options_.allowed, opened->sha256); !good)
+      return of_file(file, error(good.error()));
   const auto& manifest = opened->manifest;
   if (!expected_name.empty() && manifest.name != expected_name)
     return of_file(file, {errc::refused, "this is plugin '" + manifest.name +

@@ -1,7 +1,10 @@
 // Files that are no plugins for this node, and plugins that do harm.
 
 #include "runtime/plugins/plugin_file.hpp"
+#include "runtime/tls/sha256.hpp"
 #include "tests/plugins/plugin_fixture.hpp"
+#include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,6 +104,37 @@ TEST_CASE("G101: a plugin that was built with something else is refused, and non
   REQUIRE_FALSE(refused);
   says(refused.error().text, "edupulse 9");
   says(refused.error().text, "build it again");
+}
+
+TEST_CASE("G102: with a list of what is allowed, nothing else is loaded or swapped in") {
+  const scratch_dir dir;
+  const auto list = dir / "allowed";
+  const auto write = [&](const std::string& text) { std::ofstream(list) << text; };
+  const auto digest = plugin_file::open(plugin_path("tally_1"))->sha256;
+  CHECK(sha256_of("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  plugin_node n;
+  auto strict = plugin_host::open(n.at, {.probe = PROBE, .allowed = list});
+  const auto why = [&](const fs::path& file) { return trouble(strict->load(file, {})); };
+
+  says(why(plugin_path("tally_1")), "cannot open it"); // there is no list
+  write("# those of the school\n\n" + std::string(64, '0') + "  other.so\n");
+  says(why(plugin_path("tally_1")), digest);
+  for (const auto& line : std::vector<std::string>{"tally_1.so", digest.substr(1), digest + "0",
+                                                   digest + "x  tally_1.so"}) {
+    write(line + "\n" + digest + "  libtally_1.so\n");
+    says(why(plugin_path("tally_1")), "line 1 is none of sha256sum");
+  }
+  write("\\" + digest + "  lib\\\\tally_1.so\n"); // a name that sha256sum has to escape
+  ::chmod(list.c_str(), 0666);
+  says(why(plugin_path("tally_1")), "others may write to it");
+  ::chmod(list.c_str(), 0644);
+  CHECK(why(plugin_path("tally_1")) == "");
+  says(trouble(strict->swap("tally", plugin_path("tally_2"), {})), "is not in it");
+  std::string upper = plugin_file::open(plugin_path("tally_2"))->sha256;
+  std::transform(upper.begin(), upper.end(), upper.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  write(upper + "\n");
+  CHECK(trouble(strict->swap("tally", plugin_path("tally_2"), {})) == "");
 }
 
 TEST_CASE("G103: a plugin whose static constructors throw, exit, crash or hang harms nobody") {

@@ -1,6 +1,7 @@
 // Plugins in a node: loaded, supervised, listed.
 
 #include "tests/plugins/plugin_fixture.hpp"
+#include <atomic>
 #include <edupulse/plugin.hpp>
 
 using namespace edupulse;
@@ -130,4 +131,42 @@ TEST_CASE("G104: the defaults of a plugin's handler are those of a subscription"
   CHECK(ours.restart == theirs.restart);
   CHECK(ours.quarantine == theirs.quarantine);
   CHECK(ours.dead == theirs.dead);
+}
+
+TEST_CASE(
+    "G104: events of a type that only a plugin brings reach nodes that have no schema of it") {
+  const auto named = [](const char* name, std::vector<std::string> join = {}) {
+    node_options how;
+    how.name = name;
+    how.log = log_level::off;
+    how.cluster.listen = "127.0.0.1:0";
+    how.cluster.join = std::move(join);
+    how.cluster.profile = network_profile::local;
+    return how;
+  };
+  auto knows_nothing = node::start(named("reader")).value();
+  auto has_plugin = node::start(named("tally", {knows_nothing.address()})).value();
+  auto plugins = plugin_host::open(has_plugin, {.probe = PROBE}).value();
+  REQUIRE(trouble(plugins.load(plugin_path("tally_1"), {})) == "");
+
+  std::atomic<int> seen = 0;
+  REQUIRE(knows_nothing.subscribe("tally.>", "raw", [&](const envelope& event) {
+    ++seen;
+    if (event.name() != "tally.counted" || event.payload_words().empty())
+      return outcome::reject("this is another event than was published");
+    return seen == 1 ? outcome::reject("it is of no use here") : outcome::ok();
+  }));
+  REQUIRE(has_plugin.ready("tally.counted", 1, std::chrono::seconds(30)));
+  for (int i = 0; i < 2; ++i)
+    REQUIRE(has_plugin.publish<LessonPublished>([](auto to) { to.setLessonId("a"); }));
+  edupulse::test::eventually([&] { return seen == 2; });
+  const auto letters = [&] { return knows_nothing.dead_letters().value(); };
+  edupulse::test::eventually([&] { return letters().size() == 1; });
+  CHECK(letters().front().subscription == "raw");
+  CHECK(letters().front().reason == "it is of no use here");
+  CHECK(letters().front().event->name() == "tally.counted");
+  CHECK(plugins.type_of("tally.counted") != nullptr);
+  REQUIRE(has_plugin.drain(std::chrono::seconds(30)));
+  for (const auto& line : has_plugin.ledger().lines)
+    CHECK(line.balances());
 }

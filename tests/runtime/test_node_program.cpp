@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <memory>
+#include <sstream>
 
 using namespace edupulse::test;
 using Catch::Matchers::Contains;
@@ -100,6 +101,22 @@ TEST_CASE(
   CHECK(std::filesystem::exists(one.data() / "control.sock"));
   one.begin("n1");
   CHECK(one.ask({"node", "status"})["epoch"] == 2);
+}
+
+TEST_CASE("edupulse-node: with --no-core-dumps what is in its memory is written to no file") {
+  const auto core_size = [](runs& of) {
+    const auto limits = read_to_end("/proc/" + std::to_string(of.it().pid()) + "/limits");
+    const auto at = limits.find("Max core file size");
+    return limits.substr(at, limits.find('\n', at) - at);
+  };
+  runs one("n1", {"--no-core-dumps"});
+  std::istringstream words(core_size(one).substr(std::string("Max core file size").size()));
+  std::string soft;
+  std::string hard;
+  words >> soft >> hard;
+  CHECK(soft == "0");
+  CHECK(hard == "0");
+  CHECK(one.ask({"node", "status"})["name"] == "n1");
 }
 
 TEST_CASE("edupulse-node: what it cannot do is said with the reason and what helps") {

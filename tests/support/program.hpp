@@ -64,6 +64,7 @@ public:
       ::close(std::exchange(input_[1], -1));
   }
   void signal(int number) const { ::kill(pid_, number); }
+  pid_t pid() const noexcept { return pid_; }
 
   /// Waits for the end; the exit code, or minus the signal that ended it.
   int wait() {

@@ -80,6 +80,9 @@ struct plugin_host_options {
   /// The program that loads a plugin first, in a process of its own. Empty: edupulse-plugin-probe
   /// beside this program, else in /usr/local/bin or /usr/bin.
   std::filesystem::path probe{};
+  /// A file as `sha256sum` writes it, at an absolute path that others cannot change: only plugins
+  /// whose digest is in it are loaded. Read at each load and swap. Empty: no such list.
+  std::filesystem::path allowed{};
   /// For the probe to load the plugin and say so.
   duration probe_patience = std::chrono::seconds(5);
   /// For a swap's handlers to end their calls and start again, beyond their own time limits.
