@@ -12,9 +12,13 @@ constexpr std::int64_t announced_within = 3 * second_ns;
 } // namespace
 
 absences::absences(const evidence& seen, const std::vector<std::size_t>& nodes,
-                   std::size_t publisher) {
-  for (const auto node : nodes)
+                   std::size_t publisher, bool of_plugin) {
+  for (const auto node : nodes) {
     all_.push_back(of(seen, node, publisher));
+    for (const auto& one : seen.starts)
+      if (of_plugin && one.node == node && node != publisher && one.begin_ns > seen.began_ns)
+        all_.back().emplace_back(one.begin_ns, one.begin_ns + announced_within);
+  }
 }
 
 absences::times absences::of(const evidence& seen, std::size_t node, std::size_t publisher) {

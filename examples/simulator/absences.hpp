@@ -11,7 +11,9 @@ namespace edupulse::simulator {
 
 class absences {
 public:
-  absences(const evidence& seen, const std::vector<std::size_t>& nodes, std::size_t publisher);
+  /// `of_plugin`: a node that is started again is there before its plugins are.
+  absences(const evidence& seen, const std::vector<std::size_t>& nodes, std::size_t publisher,
+           bool of_plugin);
 
   /// To a group something is owed as long as one of its members is there.
   bool all_at(std::int64_t when_ns) const;

@@ -1,5 +1,7 @@
 #include "cluster.hpp"
 #include "clock.hpp"
+#include "plugins.hpp"
+#include "units.hpp"
 #include <algorithm>
 #include <csignal>
 #include <poll.h>
@@ -12,7 +14,6 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr auto start_patience = 20s;
-constexpr std::size_t spare_records = 20'000;
 
 run_report::member_state state_after(const std::string& news) {
   if (news == "suspect")
@@ -55,11 +56,6 @@ expected<void> process_cluster::launch(std::size_t which) {
   const auto number = static_cast<std::uint32_t>(starts_.size());
   const auto name = name_of(which);
   const auto journal = place_ / (name + "." + std::to_string(number));
-  std::size_t handlers = 0;
-  for (const auto& each : plan_.handlers)
-    handlers += each.runs_on(which);
-  const auto records =
-      spare_records + 2 * plan_.events * handlers + (publishes(which) ? 3 * plan_.events : 0);
   auto arguments = arguments_;
   const auto add = [&](const char* option, const std::string& value) {
     arguments.emplace_back(option);
@@ -69,7 +65,7 @@ expected<void> process_cluster::launch(std::size_t which) {
   add("--node-start", std::to_string(number));
   add("--node-place", place_);
   add("--node-journal", journal);
-  add("--node-records", std::to_string(records));
+  add("--node-records", std::to_string(records_needed(plan_, which)));
   if (!one.address.empty())
     add("--node-listen", one.address);
   for (const auto& other : nodes_)
@@ -119,10 +115,14 @@ expected<std::string> process_cluster::await(std::size_t which,
   }
 }
 
-std::size_t process_cluster::subscriptions() const {
+std::size_t process_cluster::subscriptions(std::string_view topic) const {
   std::set<std::string> groups;
   std::size_t count = 0;
-  for (const auto& one : plan_.handlers) {
+  const auto wanted = interests(plan_).in(topic);
+  for (std::size_t handler = 0; handler < plan_.handlers.size(); ++handler) {
+    const auto& one = plan_.handlers[handler];
+    if (!is_wanted(wanted, handler))
+      continue;
     if (!one.group.empty()) {
       groups.insert(one.group);
       continue;
@@ -131,6 +131,14 @@ std::size_t process_cluster::subscriptions() const {
       count += nodes_[at].expected_up && one.runs_on(at);
   }
   return count + groups.size();
+}
+
+/// To know who takes what is published.
+std::string process_cluster::ready_for_all(std::size_t seconds) const {
+  auto text = "ready " + std::to_string(seconds);
+  for (const auto& topic : topics_of(plan_))
+    text += " " + topic + " " + std::to_string(subscriptions(topic));
+  return text;
 }
 
 expected<void> process_cluster::start_all() {
@@ -154,9 +162,11 @@ expected<void> process_cluster::start_all() {
     else if (!up->starts_with("up"))
       return fail(errc::io, name_of(which) + ": " + *up);
   }
-  for (std::size_t which = 0; which < plan_.publishers; ++which) {
-    nodes_[which].process->tell("ready lesson.published " + std::to_string(subscriptions()) +
-                                " 30");
+  for (std::size_t which = 0; which < nodes_.size(); ++which) {
+    // What a plugin publishes comes from any node.
+    if (!nodes_[which].expected_up || (!publishes(which) && plan_.plugins.empty()))
+      continue;
+    nodes_[which].process->tell(ready_for_all(30));
     if (auto met = await(which, {"ready", "unready"}, 40s); !met)
       return tl::unexpected(met.error());
     else if (*met != "ready")
@@ -183,9 +193,10 @@ void process_cluster::publish_rest(std::size_t which) {
 
 void process_cluster::kill(std::size_t which) {
   auto& one = nodes_[which];
+  one.up_again_at.reset();
+  one.expected_up = false;
   if (!one.process)
     return;
-  one.expected_up = false;
   starts_[one.start].killed = true;
   one.process->kill();
   ended(which);
@@ -210,13 +221,13 @@ void process_cluster::ended(std::size_t which) {
   start.end_ns = clock_ns();
   if (one.expected_up && !one.leaving) {
     start.killed = true;
-    troubles_.push_back("crashed: " + one.process->how_it_ended().text);
+    crashed(which);
   }
   one.process.reset();
   one.seen = {};
   std::uint64_t last = 0;
   for (const auto& each : start.journal.all())
-    last = std::max(last, each.kind == record_kind::handled ? 0 : each.number);
+    last = std::max(last, each.source == 0 ? each.number : 0);
   one.published += last;
   if (std::exchange(one.start_again, false))
     launch_again(which);
@@ -225,6 +236,7 @@ void process_cluster::ended(std::size_t which) {
 // -- what the nodes say -------------------------------------------------------------------------
 
 void process_cluster::hear(duration patience) {
+  launch_crashed();
   std::vector<pollfd> all;
   if (!stop_.happened()) // after that it would not wait for anything else
     all.push_back({stop_.fd(), POLLIN, 0});
@@ -258,7 +270,7 @@ void process_cluster::heard(std::size_t which, const std::string& line) {
     set_lines();
     if (began_ns_ != 0 && publishes(which)) {
       one.publishes = true;
-      one.process->tell("ready lesson.published " + std::to_string(subscriptions()) + " 20");
+      one.process->tell(ready_for_all(20));
     }
   } else if (verb == "owed") {
     one.seen.owed = std::stoull(rest);
@@ -288,7 +300,7 @@ void process_cluster::heard(std::size_t which, const std::string& line) {
     one.saying.balanced = verb == "balanced";
   } else if (verb == "end") {
     start.said = std::exchange(one.saying, {});
-  } else if (verb == "skipped") {
+  } else if (verb == "skipped" || verb == "crash") {
     notes_.push_back(name_of(which) + ": " + rest);
   } else if (verb == "trouble" || verb == "failed") {
     troubles_.push_back(name_of(which) + ": " + rest);
@@ -314,6 +326,9 @@ bool process_cluster::has_published() const {
 }
 
 bool process_cluster::is_whole() const {
+  if (std::any_of(nodes_.begin(), nodes_.end(),
+                  [](const slot& one) { return one.up_again_at.has_value(); }))
+    return false;
   for (std::size_t by = 0; by < nodes_.size(); ++by)
     for (std::size_t who = 0; who < nodes_.size(); ++who) {
       if (by == who || !nodes_[by].seen.up || !nodes_[who].seen.up)

@@ -91,8 +91,10 @@ private:
     bool expected_up = false; ///< by the plan
     bool leaving = false;
     bool publishes = false;
-    std::uint64_t published = 0; ///< events of all its starts that have ended
-    bool start_again = false;    ///< once its process has ended
+    std::uint64_t published = 0;             ///< events of all its starts that have ended
+    bool start_again = false;                ///< once its process has ended
+    std::size_t crashes = 0;                 ///< that the plan allows
+    std::optional<time_point> up_again_at{}; ///< after one of them
     books saying{};
     std::size_t start = 0; ///< in `starts_`
   };
@@ -110,7 +112,10 @@ private:
   void change_lines(const fault_plan& what, bool begins);
   void set_lines();
   void tell_lines(std::size_t which);
-  std::size_t subscriptions() const;
+  std::size_t subscriptions(std::string_view topic) const;
+  std::string ready_for_all(std::size_t seconds) const;
+  void crashed(std::size_t which);
+  void launch_crashed();
   bool publishes(std::size_t which) const noexcept { return which < plan_.publishers; }
 
   struct pair_fault {

@@ -1,5 +1,6 @@
 // What goes wrong, and how it is undone.
 
+#include "clock.hpp"
 #include "cluster.hpp"
 #include <algorithm>
 #include <csignal>
@@ -45,6 +46,9 @@ void process_cluster::end(const fault_plan& what) {
 
 namespace {
 
+constexpr auto before_the_next_start = std::chrono::seconds(1);
+constexpr std::size_t crashes_max = 20;
+
 /// From and to, of each way that the fault is about.
 std::vector<std::pair<std::size_t, std::size_t>> ways_of(const fault_plan& what,
                                                          std::size_t nodes) {
@@ -63,6 +67,29 @@ std::vector<std::pair<std::size_t, std::size_t>> ways_of(const fault_plan& what,
 }
 
 } // namespace
+
+/// A crash that is allowed is followed by another start, as by a machine's manager of services.
+void process_cluster::crashed(std::size_t which) {
+  auto& one = nodes_[which];
+  const auto how = "crashed: " + one.process->how_it_ended().text;
+  if (!plan_.may("crashed")) {
+    troubles_.push_back(how);
+  } else if (++one.crashes > crashes_max) {
+    troubles_.push_back(how + "; it has crashed " + std::to_string(one.crashes) +
+                        " times, and is not started again");
+  } else {
+    one.up_again_at = search::now() + before_the_next_start;
+    notes_.push_back(name_of(which) + " crashed, and was started again");
+  }
+}
+
+void process_cluster::launch_crashed() {
+  for (std::size_t which = 0; which < nodes_.size(); ++which)
+    if (auto& at = nodes_[which].up_again_at; at && *at <= search::now()) {
+      at.reset();
+      launch_again(which);
+    }
+}
 
 void process_cluster::change_lines(const fault_plan& what, bool begins) {
   for (const auto& [from, to] : ways_of(what, nodes_.size())) {

@@ -1,4 +1,5 @@
 #include "event_index.hpp"
+#include "units.hpp"
 #include <algorithm>
 #include <cstdio>
 
@@ -15,8 +16,10 @@ std::string id_text(const record& what) {
 
 } // namespace
 
-event_index::event_index(std::vector<node_start>& starts) : starts_(starts) {
+event_index::event_index(const plan& what, std::vector<node_start>& starts)
+    : plan_(what), starts_(starts) {
   ranges_.resize(starts.size());
+  workloads_.resize(starts.size());
   handled_by_.resize(starts.size());
   for (auto& one : starts_)
     read_publisher(one);
@@ -30,8 +33,8 @@ event_index::event_index(std::vector<node_start>& starts) : starts_(starts) {
 void event_index::read_publisher(node_start& from) {
   const auto first = events_.size();
   for (const auto& one : from.journal.all()) {
-    if (one.kind != record_kind::intended && one.kind != record_kind::published &&
-        one.kind != record_kind::refused)
+    if (one.source != 0 || (one.kind != record_kind::intended &&
+                            one.kind != record_kind::published && one.kind != record_kind::refused))
       continue;
     const auto at = first + static_cast<std::size_t>(one.number) - 1;
     if (at >= events_.size())
@@ -42,6 +45,7 @@ void event_index::read_publisher(node_start& from) {
     what.key = one.key;
     what.payload = one.payload;
     what.at_ns = one.at_ns;
+    what.wanted = one.wanted;
     if (one.kind == record_kind::published) {
       what.id_high = one.id_high;
       what.id_low = one.id_low;
@@ -49,7 +53,21 @@ void event_index::read_publisher(node_start& from) {
       ++accepted_;
     }
   }
+  workloads_[from.number] = events_.size() - first;
+  read_plugins(from);
   ranges_[from.number] = {first, events_.size() - first};
+}
+
+/// What handlers published is noted as they leave it behind, when it cannot be refused any more.
+void event_index::read_plugins(node_start& from) {
+  for (const auto& one : from.journal.all()) {
+    if (one.source == 0 || one.kind != record_kind::published)
+      continue;
+    events_.push_back({from.number, one.source, one.number, one.handler, one.wanted, one.key,
+                       one.payload, one.id_high, one.id_low, one.at_ns, true});
+    ++accepted_;
+    ++of_plugins_;
+  }
 }
 
 /// What a publisher had begun to publish when it was killed has an id that nobody noted.
@@ -57,7 +75,8 @@ std::optional<std::size_t> event_index::adopt(const record& what) {
   for (const auto& start : starts_) {
     if (!start.killed)
       continue;
-    const auto [first, count] = ranges_[start.number];
+    const auto first = ranges_[start.number].first;
+    const auto count = workloads_[start.number];
     for (auto at = first + count; at > first && at + 4 > first + count; --at) {
       auto& one = events_[at - 1];
       if (one.is_accepted || one.payload != what.payload || one.key != what.key)
@@ -94,6 +113,10 @@ void event_index::read_handlers(node_start& from) {
       strangers_.push_back({name_of(from.node) + " handled " + name(what) + " with another " +
                                 (what.key != one.key ? "key" : "payload"),
                             &what});
+    if (!is_wanted(what.wanted, one.handler))
+      strangers_.push_back({name_of(from.node) + " gave " + plan_.handlers[one.handler].name + " " +
+                                name(what) + ", which it does not take",
+                            &what});
     if (by_handler.size() <= one.handler)
       by_handler.resize(one.handler + 1);
     by_handler[one.handler].push_back({*at, from.number, one.at_ns, one.gap});
@@ -101,7 +124,9 @@ void event_index::read_handlers(node_start& from) {
 }
 
 std::string event_index::name(const event& what) const {
-  return "event " + std::to_string(what.number) + " of " + name_of(starts_[what.start].node);
+  return "event " + std::to_string(what.number) + " of " +
+         (what.source == 0 ? "" : plan_.handlers[what.handler].name + "@") +
+         name_of(starts_[what.start].node);
 }
 
 std::vector<handling> event_index::handlings(std::size_t handler,

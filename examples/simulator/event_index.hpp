@@ -10,8 +10,11 @@
 namespace edupulse::simulator {
 
 struct event {
-  std::uint32_t start = 0;  ///< of its publisher
-  std::uint64_t number = 0; ///< there, from 1
+  std::uint32_t start = 0;   ///< of its publisher
+  std::uint64_t source = 0;  ///< there: 0 is the workload, others are objects of plugins
+  std::uint64_t number = 0;  ///< of that source, from 1
+  std::uint32_t handler = 0; ///< of a plugin, that published it
+  std::uint64_t wanted = ~std::uint64_t{0}; ///< by handlers of the plan
   std::uint64_t key = 0;
   std::uint64_t payload = 0;
   std::uint64_t id_high = 0;
@@ -30,13 +33,14 @@ struct handling {
 
 class event_index {
 public:
-  explicit event_index(std::vector<node_start>& starts);
+  event_index(const plan& what, std::vector<node_start>& starts);
 
   std::size_t size() const noexcept { return events_.size(); }
   const event& operator[](std::size_t at) const { return events_[at]; }
   /// The place of the first event of a start, and how many there are.
   std::pair<std::size_t, std::size_t> of(std::uint32_t start) const { return ranges_[start]; }
   std::uint64_t accepted() const noexcept { return accepted_; }
+  std::uint64_t of_plugins() const noexcept { return of_plugins_; }
   std::uint64_t handled() const noexcept { return handled_; }
   std::string name(const event& what) const;
 
@@ -59,17 +63,22 @@ private:
   };
 
   void read_publisher(node_start& from);
+  void read_plugins(node_start& from);
   void read_handlers(node_start& from);
   std::optional<std::size_t> find(const record& what);
   std::optional<std::size_t> adopt(const record& what);
 
+  const plan& plan_;
   std::vector<node_start>& starts_;
   std::vector<event> events_;
   std::vector<std::pair<std::size_t, std::size_t>> ranges_; ///< by start
+  std::vector<std::size_t>
+      workloads_; ///< by start: so many of these are of the workload, the first
   std::unordered_map<std::pair<std::uint64_t, std::uint64_t>, std::size_t, id_hash> by_id_;
   std::vector<std::vector<std::vector<handling>>> handled_by_; ///< by start and handler
   std::vector<stranger> strangers_;
   std::uint64_t accepted_ = 0;
+  std::uint64_t of_plugins_ = 0;
   std::uint64_t handled_ = 0;
 };
 

@@ -19,11 +19,11 @@ enum class record_kind : std::uint32_t {
   failed, ///< a call that threw or rejected
 };
 
-/// 72 bytes. Times are of the clock that all processes of a machine share.
+/// 88 bytes. Times are of the clock that all processes of a machine share.
 struct record {
   record_kind kind = record_kind::nothing;
-  std::uint32_t handler = 0; ///< place in the plan
-  std::uint64_t number = 0;  ///< of the event, among those of one start of a publisher, from 1
+  std::uint32_t handler = 0; ///< place in the plan: who handled it, or published it
+  std::uint64_t number = 0;  ///< of the event, among those of one source, from 1
   std::uint64_t id_high = 0;
   std::uint64_t id_low = 0;
   std::uint64_t key = 0;     ///< hash
@@ -32,8 +32,12 @@ struct record {
   std::uint64_t gap = 0;
   std::uint32_t attempt = 0;
   std::uint32_t start = 0; ///< of the process that noted it
+  /// Of what was published: the handler object that did, among those of this start; 0: none, it is
+  /// of the workload. What one source publishes leaves in the order of its numbers.
+  std::uint64_t source = 0;
+  std::uint64_t wanted = ~std::uint64_t{0}; ///< of what was published: by handlers of the plan
 };
-static_assert(sizeof(record) == 72);
+static_assert(sizeof(record) == 88);
 
 /// One writer process with several threads.
 class journal_writer {

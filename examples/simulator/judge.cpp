@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <set>
+#include <tuple>
 
 namespace edupulse::simulator {
 
@@ -14,11 +15,12 @@ namespace {
 constexpr std::size_t violations_shown = 50;
 constexpr std::size_t story_lines = 60;
 constexpr std::size_t pairs_noted = 3;
+constexpr std::int64_t news_within = 5 * second_ns;
 
 class judgement {
 public:
   judgement(const evidence& seen, run_report& into)
-      : seen_(seen), into_(into), events_(seen.starts) {
+      : seen_(seen), into_(into), events_(seen.what, seen.starts) {
     for (const auto& one : seen.starts)
       nobody_went_ = nobody_went_ && !one.killed;
     for (const auto& one : seen.sightings)
@@ -62,6 +64,7 @@ private:
   void judge_start(const unit& which, const node_start& from, const std::vector<bool>& handled);
   void judge_killed(const unit& which, const node_start& from, const std::vector<bool>& handled,
                     const absences& absent);
+  bool is_early(const event& what) const;
   void judge_gaps(const unit& which, const std::vector<handling>& all);
   void judge_books();
   void note();
@@ -93,11 +96,18 @@ void judgement::judge_unit(const unit& which) {
   judge_gaps(which, all);
 }
 
+/// A plugin that was started again may publish before its node knows again who takes what.
+bool judgement::is_early(const event& what) const {
+  const auto begin = seen_.starts[what.start].begin_ns;
+  return what.source != 0 && begin > seen_.began_ns && what.at_ns < begin + news_within;
+}
+
 /// Repeats and order.
 void judgement::judge_handlings(const unit& which, const std::vector<handling>& all) {
   std::set<std::pair<std::uint32_t, std::size_t>> by_start;
   std::vector<bool> before(events_.size());
-  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> newest; // of a start's key
+  // Of a key of what one source of a start publishes.
+  std::map<std::tuple<std::uint32_t, std::uint64_t, std::uint64_t>, std::uint64_t> newest;
   for (const auto& one : all) {
     const auto& about = events_[one.event];
     if (!by_start.emplace(one.start, one.event).second)
@@ -112,7 +122,7 @@ void judgement::judge_handlings(const unit& which, const std::vector<handling>& 
       continue;
     }
     before[one.event] = true;
-    auto& last = newest[{about.start, about.key}];
+    auto& last = newest[{about.start, about.source, about.key}];
     if (about.number < last)
       complain("reordered",
                which.name + " handled " + events_.name(about) + " after event " +
@@ -124,7 +134,7 @@ void judgement::judge_handlings(const unit& which, const std::vector<handling>& 
 
 void judgement::judge_start(const unit& which, const node_start& from,
                             const std::vector<bool>& handled) {
-  const absences absent(seen_, which.nodes, from.node);
+  const absences absent(seen_, which.nodes, from.node, which.of_plugin);
   if (from.killed)
     return judge_killed(which, from, handled, absent);
   if (!from.said) {
@@ -139,10 +149,10 @@ void judgement::judge_start(const unit& which, const node_start& from,
   std::uint64_t excused = 0;
   std::uint64_t missing = 0;
   for (auto at = first; at < first + count; ++at) {
-    if (!events_[at].is_accepted)
+    if (!events_[at].is_accepted || !is_wanted(events_[at].wanted, which.handler))
       continue;
     ++accepted;
-    const bool unowed = absent.all_at(events_[at].at_ns);
+    const bool unowed = absent.all_at(events_[at].at_ns) || is_early(events_[at]);
     excused += unowed;
     if (handled[at] || unowed)
       continue;
@@ -175,16 +185,19 @@ void judgement::judge_killed(const unit& which, const node_start& from,
   if (which.nodes.front() == from.node)
     return; // it died with its publisher
   const auto [first, count] = events_.of(from.number);
-  auto end = first + count;
-  while (end > first && !handled[end - 1])
-    --end;
   std::uint64_t holes = 0;
   const event* example = nullptr;
-  for (auto at = first; at < end; ++at)
-    if (!handled[at] && events_[at].is_accepted && !absent.all_at(events_[at].at_ns)) {
+  std::set<std::uint64_t> later; // sources of which something later was handled
+  for (auto at = first + count; at-- > first;) {
+    const auto& one = events_[at];
+    if (handled[at])
+      later.insert(one.source);
+    else if (later.contains(one.source) && one.is_accepted &&
+             is_wanted(one.wanted, which.handler) && !absent.all_at(one.at_ns) && !is_early(one)) {
       ++holes;
-      example = example == nullptr ? &events_[at] : example;
+      example = &one;
     }
+  }
   if (holes > 0)
     complain("lost",
              which.name + " handled later events of " + name_of(from.node) + ", and " +
@@ -276,6 +289,9 @@ std::string first_of(const std::vector<std::string>& all) {
 }
 
 void judgement::note() {
+  if (events_.of_plugins() > 0)
+    into_.notes.push_back(std::to_string(events_.of_plugins()) +
+                          " of the events were published by plugins");
   auto& pairs = into_.not_owed;
   std::stable_sort(pairs.begin(), pairs.end(),
                    [](const auto& a, const auto& b) { return a.count > b.count; });
@@ -299,8 +315,10 @@ void judgement::note() {
 std::vector<std::string> judgement::story(const event& what) const {
   std::vector<std::pair<std::int64_t, std::string>> lines;
   lines.emplace_back(what.at_ns,
-                     name_of(seen_.starts[what.start].node) + " published it as event " +
-                         std::to_string(what.number) + " of start " + std::to_string(what.start) +
+                     name_of(seen_.starts[what.start].node) +
+                         (what.source == 0 ? "" : " " + seen_.what.handlers[what.handler].name) +
+                         " published it as event " + std::to_string(what.number) + " of start " +
+                         std::to_string(what.start) +
                          (what.is_accepted ? "" : "; whether it was accepted is not known"));
   for (const auto& one : events_.records_of(what))
     lines.emplace_back(

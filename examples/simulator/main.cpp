@@ -3,6 +3,7 @@
 
 #include "node_role.hpp"
 #include "options.hpp"
+#include "plugins.hpp"
 #include "report.hpp"
 #include "run.hpp"
 #include "tell.hpp"
@@ -90,7 +91,9 @@ expected<run_report> run(const options& how, std::vector<std::string> arguments,
   return run_virtual(how.what, {to.tracer()}, stop);
 }
 
-int simulate(const options& how, std::vector<std::string> arguments) {
+int simulate(options how, std::vector<std::string> arguments) {
+  if (auto good = load_plugins(how.what, how.in_virtual_time); !good)
+    return complain(good.error(), wrong_use);
   outputs to;
   if (auto good = to.open(how); !good)
     return complain(good.error(), wrong_use);
@@ -130,5 +133,5 @@ int main(int argc, char** argv) {
   case options::verbs::run:
     break;
   }
-  return simulate(*how, {argv + 1, argv + argc});
+  return simulate(std::move(*how), {argv + 1, argv + argc});
 }

@@ -3,7 +3,7 @@
 //   line ADDRESS BLOCKED_TO BLOCKED_FROM DELAY_MS BYTES_PER_SECOND    of the relay
 //   reset ADDRESS
 //   begin                      the node is started: "up ADDRESS EPOCH", or "failed WHY"
-//   ready TOPIC N SECONDS      "ready" or "unready WHY"
+//   ready SECONDS TOPIC N ...  "ready" or "unready WHY"
 //   publish FIRST COUNT RATE   from the FIRST event of the input on; "done ADMITTED REFUSED" later
 //   drain SECONDS              "drained" or "undrained WHY"
 //   books                      "row ...", "letter ...", "balanced" or "unbalanced", "end"
@@ -15,15 +15,13 @@
 
 #include "node_role.hpp"
 #include "journal.hpp"
-#include "lesson.capnp.h"
 #include "line_source.hpp"
+#include "node_plugins.hpp"
 #include "pace.hpp"
 #include "schemas/hash.hpp"
 #include "schemas/member_event.hpp"
-#include "schemas/payload_reader.hpp"
 #include "workload.hpp"
 #include <atomic>
-#include <capnp/any.h>
 #include <condition_variable>
 #include <csignal>
 #include <cstdio>
@@ -61,7 +59,9 @@ class node_process {
 public:
   node_process(const plan& what, const role& self)
       : plan_(what), self_(self), journal_(self.journal, self.records),
-        wire_(what.needs_relay() ? std::make_shared<faulty_wire>() : nullptr) {}
+        wire_(what.needs_relay() ? std::make_shared<faulty_wire>() : nullptr),
+        plugins_(what, self, [this](record_kind kind, const record& entry) { note(kind, entry); }) {
+  }
   ~node_process() { end_publishing(); }
 
   bool is_ready() const noexcept { return journal_.is_open(); }
@@ -74,6 +74,7 @@ private:
   expected<void> subscribe(std::size_t which);
   outcome handle(std::size_t which, const envelope& event, context& ctx);
   void set_line(std::istringstream& words);
+  void say_when_ready(std::istringstream& words);
   void publish(std::uint64_t first, std::uint64_t count, double rate);
   bool publish_one(workload& from);
   void end_publishing();
@@ -87,6 +88,7 @@ private:
   journal_writer journal_;
   std::shared_ptr<faulty_wire> wire_;
   std::optional<node> node_;
+  node_plugins plugins_;
   std::atomic<bool> enough_{false};
   std::thread publisher_;
   std::uint64_t number_ = 0;
@@ -128,9 +130,13 @@ expected<void> node_process::begin() {
   for (std::size_t which = 0; which < plan_.handlers.size(); ++which)
     calls_.push_back(std::make_unique<std::atomic<std::uint64_t>>(0));
   for (std::size_t which = 0; which < plan_.handlers.size(); ++which)
-    if (plan_.handlers[which].runs_on(self_.node))
+    if (plan_.handlers[which].runs_on(self_.node) && !plan_.handlers[which].of_plugin)
       if (auto good = subscribe(which); !good)
         return good;
+  if (auto good = plugins_.load(*node_); !good)
+    return good;
+  for (const auto& one : plugins_.crashes())
+    say("crash " + on_one_line(one));
   say("up " + node_->address() + " " + std::to_string(node_->epoch()));
   teller_ = std::thread([this] { say_how_it_is(); });
   return {};
@@ -157,15 +163,8 @@ outcome node_process::handle(std::size_t which, const envelope& event, context& 
   const auto call = ++*calls_[which];
   if (one.takes_ms > 0)
     take(one.takes_ms);
-  payload_reader reader(event);
-  record entry;
+  auto entry = note_of(event, ctx.attempt(), ctx.gap());
   entry.handler = static_cast<std::uint32_t>(which);
-  entry.id_high = high_half(ctx.id().value);
-  entry.id_low = low_half(ctx.id().value);
-  entry.key = text_hash(ctx.key());
-  entry.payload = hash_of(reader.payload().getAs<capnp::AnyStruct>());
-  entry.attempt = ctx.attempt();
-  entry.gap = ctx.gap();
   entry.at_ns = now_ns();
   // What goes wrong is drawn from the event and the attempt: the same in each run of a seed.
   const auto dice = mix_bits(entry.id_low ^ plan_.seed ^ ctx.attempt() << 8 ^ which);
@@ -210,7 +209,8 @@ bool node_process::publish_one(workload& from) {
 }
 
 void node_process::publish(std::uint64_t first, std::uint64_t count, double rate) {
-  workload from(plan_, self_.node, first);
+  workload from(plan_, self_.node, first,
+                [this](std::string_view event) { return plugins_.type_of(event); });
   pace turns(rate);
   std::uint64_t done = 0;
   while (done < count && !enough_) {
@@ -308,6 +308,16 @@ void node_process::set_line(std::istringstream& words) {
   wire_->set(address, how);
 }
 
+void node_process::say_when_ready(std::istringstream& words) {
+  std::int64_t seconds = 0;
+  words >> seconds;
+  std::string topic;
+  for (std::size_t count = 0; words >> topic >> count;)
+    if (const auto done = node_->ready(topic, count, std::chrono::seconds(seconds)); !done)
+      return say("unready " + on_one_line(done.error().text));
+  say("ready");
+}
+
 bool node_process::obey(const std::string& line) {
   std::istringstream words(line);
   std::string verb;
@@ -324,11 +334,7 @@ bool node_process::obey(const std::string& line) {
       return false;
     }
   } else if (verb == "ready") {
-    std::size_t count = 0;
-    std::int64_t seconds = 0;
-    words >> text >> count >> seconds;
-    const auto done = node_->ready(text, count, std::chrono::seconds(seconds));
-    say(done ? "ready" : "unready " + on_one_line(done.error().text));
+    say_when_ready(words);
   } else if (verb == "publish") {
     std::uint64_t first = 0;
     std::uint64_t count = 0;
@@ -366,6 +372,8 @@ extern "C" void on_term(int) {
 int run_node(const plan& what, const role& self) {
   if (::pipe(told_to_end) != 0)
     return 1;
+  if (!what.plugins.empty())
+    watch_for_crashes();
   std::signal(SIGTERM, on_term);
   std::signal(SIGINT, SIG_IGN);
   node_process it(what, self);

@@ -1,4 +1,5 @@
 #include "options.hpp"
+#include "plugins.hpp"
 #include "schemas/nearest.hpp"
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -23,6 +24,9 @@ struct typed {
   std::string mode = "processes";
   std::string seeds{};
   std::uint64_t seed = 1;
+  std::vector<std::string> plugins{};
+  std::vector<std::string> settings{};
+  std::vector<std::string> allowed{};
 };
 
 void add_options(CLI::App& app, options& how, typed& text) {
@@ -41,6 +45,15 @@ void add_options(CLI::App& app, options& how, typed& text) {
   app.add_option("--level", text.level, "acknowledged or best_effort");
   app.add_option("--input", text.input,
                  "events as JSON lines, instead of lessons that are made up");
+  const auto add_each = [&](const char* name, std::vector<std::string>& to, const char* about) {
+    app.add_option(name, to, about)->expected(1)->take_all();
+  };
+  add_each("--plugin", text.plugins,
+           "a plugin for all nodes, or for some: FILE.so@n2/n3; repeatable");
+  add_each("--set", text.settings, "PLUGIN.NAME=VALUE, a setting of a plugin; repeatable");
+  add_each("--allow", text.allowed,
+           "dead, dropped or crashed: is no violation here; a node that crashes is started again; "
+           "repeatable");
   app.add_option("--seed", text.seed, "of everything that is drawn")->capture_default_str();
   app.add_option("--mode", text.mode,
                  "processes, or virtual: all nodes in this process, in virtual time, where the "
@@ -97,6 +110,9 @@ expected<plan> planned(const typed& text) {
       return tl::unexpected(faults.error());
     made->faults = std::move(*faults);
   }
+  made->allows.insert(made->allows.end(), text.allowed.begin(), text.allowed.end());
+  if (auto good = add_plugins(text.plugins, text.settings, *made); !good)
+    return tl::unexpected(good.error());
   if (!text.input.empty() && !std::ifstream(text.input))
     return fail(errc::io, "cannot read " + quote(text.input));
   const bool is_virtual = text.mode == "virtual";

@@ -81,9 +81,14 @@ duration seconds_of(double seconds) {
   return std::chrono::duration_cast<duration>(std::chrono::duration<double>(seconds));
 }
 
-bool handler_plan::runs_on(std::size_t node) const {
+namespace {
+bool is_on(std::size_t node, const std::vector<std::size_t>& nodes) {
   return nodes.empty() || std::find(nodes.begin(), nodes.end(), node) != nodes.end();
 }
+} // namespace
+
+bool handler_plan::runs_on(std::size_t node) const { return is_on(node, nodes); }
+bool plugin_plan::runs_on(std::size_t node) const { return is_on(node, nodes); }
 
 subscription_options handler_plan::options() const {
   subscription_options made;
@@ -227,7 +232,7 @@ namespace {
 
 expected<void> validate_handler(const plan& all, const handler_plan& one) {
   const auto said = "handler " + quote(one.name);
-  if (one.name.empty() || one.name.size() > 64)
+  if (!one.of_plugin && (one.name.empty() || one.name.size() > 64))
     return wrong("a handler needs a name of 1 to 64 bytes");
   for (const auto node : one.nodes)
     if (node >= all.nodes)
@@ -291,7 +296,10 @@ expected<void> validate(const plan& what, std::size_t most_nodes) {
     return wrong("there is no profile " + quote(what.profile) +
                  did_you_mean(what.profile, {"local", "lan", "wan"}));
   if (what.handlers.empty())
-    return wrong("nobody handles anything: give a [[handler]], or --handlers");
+    return wrong("nobody handles anything: give a [[handler]], --handlers or --plugin");
+  if (what.handlers.size() > 64)
+    return wrong("there can be 64 handlers, those of plugins among them, and not " +
+                 std::to_string(what.handlers.size()));
   for (const auto& one : what.handlers)
     if (auto good = validate_handler(what, one); !good)
       return good;
@@ -299,8 +307,9 @@ expected<void> validate(const plan& what, std::size_t most_nodes) {
     if (auto good = validate_fault(what, one); !good)
       return good;
   for (const auto& one : what.allows)
-    if (one != "dead" && one != "dropped")
-      return wrong("`allows` lists \"dead\" and \"dropped\", and not " + quote(one));
+    if (one != "dead" && one != "dropped" && one != "crashed")
+      return wrong("what can be allowed is \"dead\", \"dropped\" and \"crashed\", and not " +
+                   quote(one));
   return {};
 }
 

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <edupulse/event.hpp>
 #include <edupulse/options.hpp>
+#include <edupulse/plugin_host.hpp>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +26,8 @@ struct handler_plan {
   double stall_after = 30; ///< seconds
   std::uint64_t backlog = 8192;
   std::string overload = "wait";
+  std::string filter = ">"; ///< of a plugin's, as `simulation::read_filter` takes it
+  bool of_plugin = false;   ///< of what is above, name, nodes and group are known
 
   bool runs_on(std::size_t node) const;
   subscription_options options() const;
@@ -57,6 +61,17 @@ struct fault_plan {
   }
 };
 
+/// Its handlers are in the plan, as PLUGIN.HANDLER.
+struct plugin_plan {
+  std::filesystem::path file;
+  plugin_values settings{};
+  plugin_manifest manifest{};
+  std::vector<std::size_t> nodes{};           ///< where it runs; empty: everywhere
+  std::shared_ptr<const plugin_parts> code{}; ///< not in the processes of nodes: they have a host
+
+  bool runs_on(std::size_t node) const;
+};
+
 struct plan {
   std::string scenario = "steady";
   std::string about{};
@@ -69,8 +84,9 @@ struct plan {
   std::string profile = "local";
   double unreachable_after = 60; ///< seconds
   std::vector<handler_plan> handlers{};
+  std::vector<plugin_plan> plugins{};
   std::vector<fault_plan> faults{};
-  std::vector<std::string> allows{}; ///< "dead", "dropped": what is no violation here
+  std::vector<std::string> allows{}; ///< "dead", "dropped", "crashed": what is no violation here
   std::filesystem::path input{};     ///< lessons as JSON lines; none: made up
   std::uint64_t seed = 1;
 

@@ -131,7 +131,7 @@ private:
   run_report conclude(bool whole, double seconds) {
     auto made = report_of(plan_);
     made.seconds = seconds;
-    made.notes = all_.notes();
+    made.notes.insert(made.notes.end(), all_.notes().begin(), all_.notes().end());
     evidence seen{plan_, all_.starts(), all_.sightings(), all_.began_ns(), all_.troubles(), whole};
     if (stop_.happened()) {
       made.outcome.unchecked.push_back("the run was interrupted after " +

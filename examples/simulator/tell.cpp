@@ -78,6 +78,13 @@ run_report report_of(const plan& what) {
   made.level = what.level;
   for (std::size_t node = 0; node < what.nodes; ++node)
     made.nodes.push_back(name_of(node));
+  for (const auto& one : what.plugins) {
+    std::string where;
+    for (const auto node : one.nodes)
+      where += (where.empty() ? "" : ", ") + name_of(node);
+    made.notes.push_back("plugin " + one.manifest.name + " " + one.manifest.version + " is on " +
+                         (where.empty() ? "all nodes" : where));
+  }
   for (const auto& one : what.faults) {
     run_report::fault told;
     told.from = one.at;

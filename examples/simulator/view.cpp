@@ -100,6 +100,7 @@ view_numbers live_view::numbers(double now) {
     for (const auto& one : start.journal.fresh()) {
       auto& node = made.nodes[start.node];
       published_ += one.kind == record_kind::published;
+      of_plugins_ += one.kind == record_kind::published && one.source != 0;
       handled_ += one.kind == record_kind::handled;
       node.published_rate += (one.kind == record_kind::published) / passed;
       node.handled_rate += (one.kind == record_kind::handled) / passed;
@@ -116,7 +117,8 @@ view_numbers live_view::numbers(double now) {
       if (state != "alive" && seen.up)
         node.sees += (node.sees.empty() ? "" : " ") + who + ":" + state;
   }
-  const auto by_events = static_cast<double>(published_) / static_cast<double>(plan_.events);
+  const auto by_events =
+      static_cast<double>(published_ - of_plugins_) / static_cast<double>(plan_.events);
   made.fraction = faults_end_ > 0 ? std::min(by_events, now / faults_end_) : by_events;
   made.fraction = std::clamp(made.fraction, 0.0, 1.0);
   if (const auto seconds = plan_.seconds())

@@ -56,6 +56,7 @@ private:
   std::size_t drawn_ = 0; ///< lines
   double last_ = -1;      ///< seconds, when it was drawn
   std::uint64_t published_ = 0;
+  std::uint64_t of_plugins_ = 0; ///< of those published
   std::uint64_t handled_ = 0;
   std::deque<std::string> faults_;
 };

@@ -61,16 +61,18 @@ void virtual_watch::note(double seconds, std::size_t by, std::size_t who,
 }
 
 run_report virtual_watch::conclude(const simulation::verdict& found, const std::string& unrest,
-                                   double seconds, bool interrupted) {
+                                   double seconds, bool interrupted,
+                                   std::vector<std::string> untried) {
   auto made = report_of(plan_);
   made.mode = run_report::run_mode::virtual_time;
   made.seconds = seconds;
   made.membership = sightings_;
   add_samples(made, seconds);
   add_ledger(made);
+  made.outcome.unchecked = std::move(untried);
   if (interrupted)
     made.outcome.unchecked.push_back("the run was interrupted");
-  add_verdict(made, found, interrupted ? std::string() : unrest);
+  add_verdict(made, found, made.outcome.unchecked.empty() ? unrest : std::string());
   return made;
 }
 
@@ -160,9 +162,10 @@ void virtual_watch::add_verdict(run_report& to, const simulation::verdict& found
     }
   to.outcome.ok = sum == 0 && to.outcome.unchecked.empty();
   const auto accepted = std::to_string(found.published - found.refused);
-  to.outcome.text = to.outcome.ok
-                        ? "All promises were kept: " + accepted + " events accepted, " +
-                              std::to_string(found.handled) + " handled."
+  to.outcome.text = to.outcome.ok ? "All promises were kept: " + accepted + " events accepted, " +
+                                        std::to_string(found.handled) + " handled."
+                    : sum == 0
+                        ? "No promise was seen broken, but not everything could be checked."
                         : std::to_string(sum) + " violations, in " + accepted + " events accepted.";
 }
 

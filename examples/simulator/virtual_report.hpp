@@ -16,9 +16,9 @@ public:
   double next_look() const noexcept { return next_look_; }
   /// Notes who sees whom, and what is owed.
   void look(double seconds);
-  /// `unrest`: why it did not come to rest, or empty.
+  /// `unrest`: why it did not come to rest, or empty; `untried`: what could not be checked.
   run_report conclude(const simulation::verdict& found, const std::string& unrest, double seconds,
-                      bool interrupted);
+                      bool interrupted, std::vector<std::string> untried);
 
 private:
   void look_at_view(double seconds, std::size_t at);

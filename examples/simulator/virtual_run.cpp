@@ -1,9 +1,13 @@
 #include "virtual_run.hpp"
 #include "runtime/simulation/cluster.hpp"
 #include "virtual_report.hpp"
+#include "watched_handler.hpp"
 #include "workload.hpp"
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <mutex>
+#include <thread>
 
 namespace edupulse::simulator {
 
@@ -15,6 +19,7 @@ constexpr double rate_without_limit =
     10'000; ///< events a second: what "as fast as it goes" is here
 constexpr auto meets_within = 60s;
 constexpr auto settles_within = 120s;
+constexpr duration least_pace = 20us; ///< of a call
 
 simulation::subscription_order order_of(const handler_plan& one) {
   simulation::subscription_order made;
@@ -27,9 +32,45 @@ simulation::subscription_order order_of(const handler_plan& one) {
     made.how.is_poison = [every = one.poison_every](const envelope& event) {
       return is_poison(event, every);
     };
-  made.how.pace = std::max<duration>(seconds_of(one.takes_ms / 1000), 20us);
+  made.how.pace = std::max<duration>(seconds_of(one.takes_ms / 1000), least_pace);
   return made;
 }
+
+/// Completions on threads that virtual time knows nothing of. They keep their tokens here.
+struct foreign_threads {
+  std::mutex mutex;
+  std::vector<deferral> tokens;
+  std::string who; ///< whose they are, the first
+  std::atomic<bool> seen{false};
+};
+
+/// Tells the simulation what a handler of a plugin does.
+class simulated_watch final : public handler_watch {
+public:
+  simulated_watch(simulation::call_end tell, std::string who,
+                  std::shared_ptr<foreign_threads> others)
+      : tell_(std::move(tell)), who_(std::move(who)), others_(std::move(others)) {}
+  void ended(const envelope& event, std::uint32_t attempt, std::uint64_t, bool succeeded) override {
+    tell_(event, attempt, succeeded);
+  }
+  bool keeps(deferral& token) override {
+    if (std::this_thread::get_id() == own_)
+      return false;
+    const std::lock_guard guard(others_->mutex);
+    others_->tokens.push_back(std::move(token));
+    if (!others_->seen) {
+      others_->who = who_;
+      others_->seen = true;
+    }
+    return true;
+  }
+
+private:
+  simulation::call_end tell_;
+  std::string who_;
+  std::shared_ptr<foreign_threads> others_;
+  std::thread::id own_ = std::this_thread::get_id();
+};
 
 class virtual_run {
 public:
@@ -42,7 +83,8 @@ public:
       if (comes_late(node))
         places_.push_back(node);
     for (std::size_t publisher = 0; publisher < plan_.publishers; ++publisher)
-      sources_.push_back({workload(plan_, publisher, 0)});
+      sources_.push_back({workload(
+          plan_, publisher, 0, [this](std::string_view event) { return type_in_plugins(event); })});
     steps_of_faults();
   }
 
@@ -55,11 +97,20 @@ public:
     if (met)
       play();
     all_.run_for(1s); // what was published last is on its way
-    const bool rests = met && !stop_.happened() &&
-                       all_.run_until([&] { return whole() && all_.is_at_rest(); }, settles_within);
+    const bool rests =
+        met && !is_over() &&
+        all_.run_until([&] { return others_->seen || (whole() && all_.is_at_rest()); },
+                       settles_within);
     watch_.look(seconds());
-    auto told = watch_.conclude(all_.judge(rests), rests ? std::string() : all_.unrest(), seconds(),
-                                stop_.happened());
+    if (others_->seen)
+      untried_.push_back("handler " + others_->who +
+                         " answers from a thread of its own, which virtual time does not wait for: "
+                         "use --mode processes");
+    const auto found = all_.judge(rests && !others_->seen);
+    auto told = watch_.conclude(found, rests ? std::string() : all_.unrest(), seconds(),
+                                stop_.happened(), untried_);
+    if (const auto of_plugins = found.published - asked_; of_plugins > 0)
+      told.notes.push_back(std::to_string(of_plugins) + " of the events were published by plugins");
     for (std::size_t publisher = 0; publisher < sources_.size(); ++publisher)
       for (const auto& line : sources_[publisher].events.skipped())
         told.notes.push_back(name_of(publisher) + ": " + line);
@@ -110,9 +161,37 @@ private:
   void subscribe(std::size_t place) {
     const auto node = places_[place];
     for (const auto& one : plan_.handlers)
-      if (one.runs_on(node))
+      if (one.runs_on(node) && !one.of_plugin)
         static_cast<void>(all_.subscribe(place, order_of(one)));
+    for (const auto& one : plan_.plugins)
+      for (const auto& each : one.code->handlers)
+        if (one.runs_on(node))
+          if (const auto good = all_.subscribe(place, plugin_order(*one.code, each)); !good)
+            untried_.push_back("handler " + each.subscription + " on " + name_of(node) + ": " +
+                               good.error().text);
   }
+  /// An object of its own for each start of each node.
+  simulation::subscription_order plugin_order(const plugin_parts& of,
+                                              const plugin_parts::handler& which) const {
+    simulation::subscription_order made;
+    made.name = which.subscription;
+    made.filter = which.filter.text();
+    made.options = which.options;
+    made.scope = of.scope;
+    made.how.pace = least_pace;
+    made.make = [make = which.recipe.make, who = which.subscription,
+                 others = others_](const simulation::call_end& tell) {
+      return watched(make(), std::make_shared<simulated_watch>(tell, who, others));
+    };
+    return made;
+  }
+  const event_type* type_in_plugins(std::string_view event) const {
+    for (const auto& one : plan_.plugins)
+      if (const auto* type = one.code->type_of(event))
+        return type;
+    return nullptr;
+  }
+  bool is_over() const { return stop_.happened() || others_->seen; }
 
   void steps_of_faults() {
     for (const auto& one : plan_.faults) {
@@ -129,7 +208,7 @@ private:
     const double rate = plan_.rate > 0 ? plan_.rate : rate_without_limit;
     std::uint64_t published = 0;
     std::size_t next = 0;
-    while ((has_events(published) || next < steps_.size()) && !stop_.happened()) {
+    while ((has_events(published) || next < steps_.size()) && !is_over()) {
       const double event = has_events(published) ? static_cast<double>(published) / rate : 1e9;
       const double fault = next < steps_.size() ? steps_[next].at : 1e9;
       advance(std::min(event, fault));
@@ -169,6 +248,7 @@ private:
     // Who is down publishes nothing; who is held up tries again.
     for (int tries = 0; tries < 10'000 && all_.is_up(publisher) && !all_.is_paused(publisher);
          ++tries) {
+      ++asked_;
       const auto done = all_.publish(publisher, form);
       if (done || done.error().code != errc::back_pressure ||
           form.level == delivery_level::best_effort)
@@ -264,6 +344,9 @@ private:
 
   const plan& plan_;
   const search::interrupt& stop_;
+  std::shared_ptr<foreign_threads> others_ = std::make_shared<foreign_threads>();
+  std::vector<std::string> untried_; ///< and so not checked
+  std::size_t asked_ = 0;            ///< calls of `publish`
   simulation::cluster all_;
   virtual_watch watch_;
   std::vector<std::size_t> places_; ///< node of the plan, by place in the cluster

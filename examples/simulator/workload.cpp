@@ -1,6 +1,7 @@
 #include "workload.hpp"
 #include "lesson.capnp.h"
 #include "schemas/hash.hpp"
+#include "schemas/payload_reader.hpp"
 #include <algorithm>
 #include <array>
 #include <capnp/dynamic.h>
@@ -19,7 +20,7 @@ constexpr std::array subjects = {"Quantum Mechanics", "Irregular Verbs", "Photos
 constexpr std::array forms = {"A First Encounter", "Exercises", "Common Mistakes", "In Pictures",
                               "Before the Exam"};
 
-const event_type* type_named(std::string_view name) {
+const event_type* lesson_type(std::string_view name) {
   static const std::array known = {
       &event_traits<LessonPublished>::type(), &event_traits<LessonUpdated>::type(),
       &event_traits<LessonWithdrawn>::type(), &event_traits<StudentEnrolled>::type(),
@@ -45,8 +46,21 @@ bool is_poison(const envelope& event, std::uint64_t every) noexcept {
   return number > 0 && number % every == 0;
 }
 
-workload::workload(const plan& what, std::size_t node, std::uint64_t first)
-    : plan_(what), node_(node), place_(first * what.publishers + node) {
+record note_of(const envelope& event, std::uint32_t attempt, std::uint64_t gap) {
+  payload_reader reader(event);
+  record made;
+  made.id_high = high_half(event.id().value);
+  made.id_low = low_half(event.id().value);
+  made.key = text_hash(event.key());
+  made.payload = hash_of(reader.payload().getAs<capnp::AnyStruct>());
+  made.attempt = attempt;
+  made.gap = gap;
+  return made;
+}
+
+workload::workload(const plan& what, std::size_t node, std::uint64_t first, type_lookup more)
+    : plan_(what), node_(node), more_(std::move(more)), interests_(what),
+      place_(first * what.publishers + node) {
   if (what.input.empty())
     return;
   input_.open(what.input);
@@ -82,6 +96,7 @@ bool workload::next(bool best_effort, record& into) {
   }
   into.key = text_hash(key_);
   into.payload = payload_hash();
+  into.wanted = interests_.in(type(), options_.subject);
   return true;
 }
 
@@ -98,7 +113,10 @@ bool workload::next_line() {
     const auto number = line_++;
     if (number % plan_.publishers != node_ || line.empty())
       continue;
-    auto event = from_json(line, type_named, {});
+    auto event = from_json(line, [&](std::string_view name) {
+      const auto* lesson = lesson_type(name);
+      return lesson != nullptr || !more_ ? lesson : more_(name);
+    });
     if (event) {
       read_.emplace(std::move(*event));
       return true;

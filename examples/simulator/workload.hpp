@@ -4,6 +4,7 @@
 #include "journal.hpp"
 #include "plan.hpp"
 #include "schemas/json.hpp"
+#include "units.hpp"
 #include <capnp/any.h>
 #include <edupulse/node.hpp>
 #include <fstream>
@@ -15,13 +16,16 @@ namespace edupulse::simulator {
 
 /// Of the payload, the same wherever it is read.
 std::uint64_t hash_of(capnp::AnyStruct::Reader payload);
+/// What is noted of a call of a handler with this event.
+record note_of(const envelope& event, std::uint32_t attempt, std::uint64_t gap);
 /// Each `every`-th event of a workload whose plan has poison, the same for everybody who looks.
 bool is_poison(const envelope& event, std::uint64_t every) noexcept;
 
 /// Of one publisher, from its event `first` on. Publishers of a plan take turns.
 class workload {
 public:
-  workload(const plan& what, std::size_t node, std::uint64_t first);
+  /// `more`: event types that lines may have besides lessons.
+  workload(const plan& what, std::size_t node, std::uint64_t first, type_lookup more);
 
   /// Prepares the next event and fills in what is noted of it. False: there are no more.
   bool next(bool best_effort, record& into);
@@ -41,6 +45,8 @@ private:
 
   const plan& plan_;
   std::size_t node_;
+  type_lookup more_;
+  interests interests_;
   std::uint64_t place_; ///< among the events of all publishers
   std::ifstream input_;
   std::uint64_t line_ = 0;

@@ -1,5 +1,6 @@
 #include "runtime/cli/node_options.hpp"
 #include "runtime/cli/command_line.hpp"
+#include <edupulse/plugin_host.hpp>
 #include <edupulse/version.hpp>
 
 namespace edupulse::cli {
@@ -23,12 +24,8 @@ const std::map<std::string, log_level> levels{{"debug", log_level::debug},
 
 /// PLUGIN.NAME=VALUE into `to`; what is wrong with it, or nothing.
 std::string read_setting(const std::string& text, program_options& to) {
-  const auto setting = split_setting(text);
-  const auto dot = setting ? setting->first.rfind('.') : std::string::npos;
-  if (dot == std::string::npos || dot == 0 || dot + 1 == setting->first.size())
-    return "write it as PLUGIN.NAME=VALUE";
-  to.settings[setting->first.substr(0, dot)][setting->first.substr(dot + 1)] = setting->second;
-  return {};
+  const auto good = add_plugin_value(text, to.settings);
+  return good ? std::string() : good.error().text;
 }
 
 void add_cluster(CLI::App& app, cluster_options& to) {

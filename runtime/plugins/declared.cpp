@@ -21,6 +21,15 @@ const event_type* type_taken(const plugin& in, std::string_view event) {
   return nullptr;
 }
 
+const event_type* type_known(const plugin& in, std::string_view event) {
+  if (const auto* const taken = type_taken(in, event))
+    return taken;
+  for (const auto& one : in.publishes())
+    if (one.name == event)
+      return &one.type();
+  return nullptr;
+}
+
 std::string subscription_name(const plugin& of, const plugin_handler& which) {
   return std::string(of.name()) + "." + std::string(which.name);
 }
@@ -141,6 +150,16 @@ expected<plugin_settings> settings_of(const plugin& of, const plugin_values& giv
     result.set(name, std::move(*parsed));
   }
   return result;
+}
+
+expected<void> add_plugin_value(std::string_view text, std::map<std::string, plugin_values>& to) {
+  const auto equals = std::min(text.find('='), text.size());
+  const auto dot = text.substr(0, equals).rfind('.');
+  if (equals == text.size() || dot == text.npos || dot == 0 || dot + 1 == equals)
+    return fail(errc::invalid_option, "write it as PLUGIN.NAME=VALUE");
+  to[std::string(text.substr(0, dot))][std::string(text.substr(dot + 1, equals - dot - 1))] =
+      text.substr(equals + 1);
+  return {};
 }
 
 // -- from one version to the next ---------------------------------------------------------------

@@ -11,6 +11,8 @@ namespace edupulse {
 const plugin_handler* find_handler(const plugin& in, std::string_view name);
 /// Of an event that a handler takes; null when none does.
 const event_type* type_taken(const plugin& in, std::string_view event);
+/// Of an event that it takes or publishes; null when there is none.
+const event_type* type_known(const plugin& in, std::string_view event);
 
 /// The subscription of one handler, in the scope of its plugin.
 std::string subscription_name(const plugin& of, const plugin_handler& which);

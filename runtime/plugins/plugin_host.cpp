@@ -17,6 +17,23 @@ tl::unexpected<error> of_file(const std::filesystem::path& file, error&& what) {
   return fail(what.code, "plugin " + quote(file.native(), 512) + ": " + what.text);
 }
 
+struct loaded_code {
+  const plugin* what;
+  plugin_settings settings;
+};
+
+expected<loaded_code> admit_with(const plugin_values& settings, const plugin_file& opened,
+                                 const std::filesystem::path& file,
+                                 const std::filesystem::path& probe, duration patience) {
+  const auto what = admit(opened, probe, patience);
+  if (!what)
+    return of_file(file, error(what.error()));
+  auto values = settings_of(**what, settings);
+  if (!values)
+    return of_file(file, std::move(values.error()));
+  return loaded_code{*what, std::move(*values)};
+}
+
 } // namespace
 
 // -- impl -----------------------------------------------------------------------------------------
@@ -65,14 +82,11 @@ expected<plugin_code_ptr> plugin_host::impl::bring_in(const std::filesystem::pat
                           "a plugin named '" + manifest.name + "' is loaded already, from " +
                               quote(loaded_.at(manifest.name).now->file, 512) +
                               ": swap it for this one instead"});
-  const auto what = admit(*opened, probe_, options_.probe_patience);
-  if (!what)
-    return of_file(file, error(what.error()));
-  auto values = settings_of(**what, settings);
-  if (!values)
-    return of_file(file, std::move(values.error()));
+  auto code = admit_with(settings, *opened, file, probe_, options_.probe_patience);
+  if (!code)
+    return tl::unexpected(code.error());
   return std::make_shared<const plugin_code>(
-      plugin_code{++last_number_, *what, std::move(*values), file.native(), notes_});
+      plugin_code{++last_number_, code->what, std::move(code->settings), file.native(), notes_});
 }
 
 expected<void> plugin_host::impl::subscribe(const plugin_code_ptr& code,
@@ -93,6 +107,16 @@ expected<void> plugin_host::impl::subscribe(const plugin_code_ptr& code,
 
 handler_recipe plugin_host::impl::recipe(const plugin_code_ptr& code, const plugin_handler& which,
                                          const handover_ptr& between) {
+  auto made = bare_recipe(code, which, between);
+  if (options_.wrap)
+    made.make = [make = std::move(made.make), wrap = options_.wrap,
+                 name = subscription_name(*code->what, which)] { return wrap(name, make()); };
+  return made;
+}
+
+handler_recipe plugin_host::impl::bare_recipe(const plugin_code_ptr& code,
+                                              const plugin_handler& which,
+                                              const handover_ptr& between) {
   if (which.behave == nullptr)
     return plugin_recipe(code, which, between);
   auto actor = behavior_recipe(node_.system(), [code, &which](caf::event_based_actor* self) {
@@ -152,14 +176,42 @@ std::vector<plugin_status> plugin_host::impl::list() const {
 
 const event_type* plugin_host::impl::type_of(std::string_view event) const {
   std::lock_guard guard(mutex_);
-  for (const auto& [name, one] : loaded_) {
-    if (const auto* const taken = type_taken(*one.now->what, event))
-      return taken;
-    for (const auto& each : one.now->what->publishes())
-      if (each.name == event)
-        return &each.type();
-  }
+  for (const auto& [name, one] : loaded_)
+    if (const auto* const known = type_known(*one.now->what, event))
+      return known;
   return nullptr;
+}
+
+// -- without a node -------------------------------------------------------------------------------
+
+const event_type* plugin_parts::type_of(std::string_view event) const {
+  return type_known(*what, event);
+}
+
+expected<plugin_parts> load_plugin(const std::filesystem::path& file, const plugin_values& settings,
+                                   const plugin_host_options& options) {
+  const auto probe = find_probe(options.probe);
+  if (!probe)
+    return tl::unexpected(probe.error());
+  auto opened = plugin_file::open(file);
+  if (!opened)
+    return tl::unexpected(opened.error());
+  const auto code = admit_with(settings, *opened, file, *probe, options.probe_patience);
+  if (!code)
+    return tl::unexpected(code.error());
+  plugin_parts parts{std::move(opened->manifest), code->what->scope(), {}, code->what};
+  for (const auto& one : code->what->handlers()) {
+    auto filter = filter_of(one);
+    if (!filter)
+      return of_file(file, std::move(filter.error()));
+    handler_recipe recipe;
+    recipe.blocks = one.blocks;
+    if (one.make != nullptr)
+      recipe.make = [&one, settings = code->settings] { return one.make(settings); };
+    parts.handlers.push_back({subscription_name(*code->what, one), std::move(*filter),
+                              options_of(*code->what, one), std::move(recipe)});
+  }
+  return parts;
 }
 
 // -- the face -------------------------------------------------------------------------------------

@@ -55,6 +55,8 @@ private:
                            std::map<std::string, handover_ptr>& handovers);
   handler_recipe recipe(const plugin_code_ptr& code, const plugin_handler& which,
                         const handover_ptr& between);
+  handler_recipe bare_recipe(const plugin_code_ptr& code, const plugin_handler& which,
+                             const handover_ptr& between);
   plugin_status status_of(const loaded_plugin& of,
                           const std::vector<subscription_status>& all) const;
 

@@ -66,8 +66,10 @@ void cluster::start(std::size_t at) {
   how.unreachable_after = how_.unreachable_after;
   how.intake_max = how_.intake_max;
   how.hop = how_.hop;
+  how.tracked = how_.tracked;
   how.when_fenced = [this, at] { kill(at, network::ending::closed); }; // its program ends
   one.ids = std::make_unique<event_id_source>(chance_.next());
+  how.ids = one.ids.get();
   one.running = std::make_unique<node>(world_, std::move(how));
   one.running->open();
   for (const auto& wanted : one.wanted)

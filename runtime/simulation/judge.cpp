@@ -82,7 +82,7 @@ void bench::look_at_calls() {
                one.event);
     if (!event.accepted)
       complain("phantom: " + subscription.name + " was given what `publish` refused", one.event);
-    const auto filter = topic_filter::parse(subscription.filter);
+    const auto filter = read_filter(subscription.filter);
     if (!filter || !filter->matches(event.topic))
       complain("phantom: " + subscription.name + " does not want " + event.topic, one.event);
   }

@@ -1,6 +1,8 @@
 #include "runtime/simulation/node.hpp"
 #include "actors/trace.hpp"
+#include "actors/tracker.hpp"
 #include "runtime/completion_sink.hpp"
+#include "schemas/envelope_writer.hpp"
 #include "schemas/overloaded.hpp"
 
 namespace edupulse::simulation {
@@ -139,18 +141,23 @@ template <class F> void node::command(std::string_view verb, std::string_view ab
 // -- use ------------------------------------------------------------------------------------------
 
 expected<void> node::subscribe(const subscription_order& what) {
-  auto filter = topic_filter::parse(what.filter);
+  auto filter = read_filter(what.filter);
   if (!filter)
     return tl::unexpected<error>(filter.error());
   expected<std::uint32_t> made;
   command("subscribe", what.name, [&](router& core, effect_list& out) {
+    if (what.scope)
+      if (const auto good = core.add_scope(what.options.scope, *what.scope); !good) {
+        made = tl::unexpected<error>(good.error());
+        return false;
+      }
     made = core.subscribe(what.name, std::move(*filter), what.options, time(), out);
     if (!made)
       return false;
     auto around = std::make_shared<runner_surroundings>();
     around->subscription = what.name;
     around->order = what.options.order;
-    around->make = [this, which = *made] { return make_scripted(which); };
+    around->make = [this, which = *made] { return make_handler(which); };
     around->completions = std::make_shared<completion_sink>(mail_, *made);
     around->port = this;
     const auto& o = what.options;
@@ -158,7 +165,7 @@ expected<void> node::subscribe(const subscription_order& what) {
                        (o.overload != overload_policy::wait || o.stall_after < never_stalls);
     const auto number =
         around_.seen.subscription({what.name + '@' + name(), what.filter, o.group, drops});
-    scripts_[*made] = {number, what.how, std::move(around)};
+    scripts_[*made] = {number, what.how, what.make, std::move(around)};
     return true;
   });
   if (!made)
@@ -308,10 +315,30 @@ void node::on_effect(const effect& what, const router& core, time_point now) {
     around_.seen.parted(number_, gone->name, now);
 }
 
-expected<envelope_ptr> node::make(const event_type&,
-                                  const std::function<void(capnp::AnyPointer::Builder)>&,
-                                  std::string_view, std::string_view, metadata) {
-  return fail(errc::refused, "simulated handlers publish nothing");
+/// As runtime/stamper.
+expected<envelope_ptr> node::make(const event_type& type,
+                                  const std::function<void(capnp::AnyPointer::Builder)>& fill,
+                                  std::string_view subject, std::string_view key, metadata meta) {
+  envelope_writer writer(type);
+  fill(writer.payload());
+  std::string own_key;
+  if (key.empty() && type.key_of != nullptr)
+    key = own_key = type.key_of(writer.payload().asReader());
+  const auto now = around_.time.wall_ms();
+  auto made = writer.finish({how_.ids->next(now), how_.self.node, now, subject, key, meta},
+                            how_.max_event_bytes);
+  if (made) {
+    auto* tracked = how_.tracked ? new receipt_tracker : nullptr; // the envelope's from here on
+    envelope_writer::set_travel(*made, type.level, time_point::max(), tracked,
+                                tracked != nullptr ? receipt_tracker::release_tracker : nullptr);
+  }
+  return made;
+}
+
+void node::commit(std::vector<envelope_ptr>&& events) {
+  for (const auto& one : events)
+    around_.seen.published(*one, number_, true, time());
+  mail_->commit(std::move(events));
 }
 
 void node::member_changed(const membership_effects::changed&) { ++member_changes_; }

@@ -27,11 +27,17 @@ struct temper {
   duration defers_for = std::chrono::milliseconds(20); ///< at most
 };
 
+/// How a call of a handler ended, or what it had deferred: in success, or not.
+using call_end = std::function<void(const envelope& event, std::uint32_t attempt, bool succeeded)>;
+
 struct subscription_order {
   std::string name;
   std::string filter;
   subscription_options options{};
-  temper how{};
+  temper how{}; ///< of a real handler the pace
+  /// A real handler in place of a script: it tells how each of its calls has ended.
+  std::function<std::unique_ptr<handler>(const call_end& tell)> make{};
+  std::optional<scope_options> scope{}; ///< what `options.scope` is, if it is not there yet
 };
 
 class node final : public router_hands, public observer, public event_port, public wire_owner {
@@ -49,6 +55,8 @@ public:
     duration unreachable_after = std::chrono::seconds(60);
     std::size_t intake_max = 8u << 20;
     duration hop = std::chrono::microseconds(20); ///< of a message between its parts, at most
+    event_id_source* ids = nullptr;               ///< of what handlers publish
+    bool tracked = true;                          ///< what handlers publish is followed
     std::function<void()> when_fenced{};          ///< a moment later
   };
 
@@ -91,11 +99,12 @@ private:
   struct script {
     std::uint32_t number = 0; ///< in the record
     temper how{};
+    std::function<std::unique_ptr<handler>(const call_end&)> make{};
     std::shared_ptr<runner_surroundings> around;
     std::uint64_t calls = 0;
   };
   class scripted;
-  std::unique_ptr<handler> make_scripted(std::uint32_t which);
+  std::unique_ptr<handler> make_handler(std::uint32_t which);
   using lane_key = std::pair<std::uint32_t, std::uint32_t>;
 
   time_point time() const noexcept { return around_.time.now(); }
@@ -126,12 +135,12 @@ private:
   // -- observer
   void on_input(const input& what, const router& core, time_point now) override;
   void on_effect(const effect& what, const router& core, time_point now) override;
-  // -- event_port: scripts publish nothing
+  // -- event_port
   expected<envelope_ptr> make(const event_type&,
                               const std::function<void(capnp::AnyPointer::Builder)>&,
                               std::string_view, std::string_view, metadata) override;
   expected<void> may_publish(const envelope& event) override { return mail_->has_room(event); }
-  void commit(std::vector<envelope_ptr>&& events) override { mail_->commit(std::move(events)); }
+  void commit(std::vector<envelope_ptr>&& events) override;
   time_point now() override { return time(); }
   // -- wire_owner
   void member_changed(const membership_effects::changed& what) override;

@@ -59,8 +59,17 @@ private:
   std::uint32_t which_;
 };
 
-std::unique_ptr<handler> node::make_scripted(std::uint32_t which) {
-  return std::make_unique<scripted>(*this, which);
+std::unique_ptr<handler> node::make_handler(std::uint32_t which) {
+  const auto& script = scripts_.at(which);
+  if (!script.make)
+    return std::make_unique<scripted>(*this, which);
+  // What it defers may be completed when this start of the node is gone.
+  return script.make([self = self_, number = script.number](const envelope& event,
+                                                            std::uint32_t attempt, bool succeeded) {
+    if (*self != nullptr)
+      (*self)->around_.seen.handled(event, (*self)->number_, number, attempt, succeeded,
+                                    (*self)->time());
+  });
 }
 
 // -- actors ---------------------------------------------------------------------------------------

@@ -9,6 +9,13 @@ std::uint64_t content_hash(const envelope& event) {
   return text_hash({reinterpret_cast<const char*>(event.words().data()), words});
 }
 
+expected<topic_filter> read_filter(std::string_view text) {
+  constexpr std::string_view and_below = "(.>)";
+  return text.ends_with(and_below)
+             ? topic_filter::name_and_below(text.substr(0, text.size() - and_below.size()))
+             : topic_filter::parse(text);
+}
+
 // -- nodes --------------------------------------------------------------------------------
 
 start_number record::begin_start(std::string node, std::uint64_t epoch, time_point now) {

@@ -5,6 +5,7 @@
 
 #include "actors/ledger_view.hpp"
 #include "schemas/envelope.hpp"
+#include "schemas/topic.hpp"
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -32,8 +33,8 @@ struct published_event {
 };
 
 struct subscription_known {
-  std::string name; ///< "indexer@n2"
-  std::string filter;
+  std::string name;   ///< "indexer@n2"
+  std::string filter; ///< as `read_filter` takes it
   std::string group;
   bool drops = false; ///< when it cannot keep up
 };
@@ -111,6 +112,9 @@ private:
   std::vector<parting> partings_;
   std::vector<std::string> broken_;
 };
+
+/// As `topic_filter::text` writes them, those of one event and all below it among them.
+expected<topic_filter> read_filter(std::string_view text);
 
 /// Of the bytes of an event, as they are published and as they are handled.
 std::uint64_t content_hash(const envelope& event);

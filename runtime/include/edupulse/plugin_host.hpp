@@ -10,6 +10,7 @@
 #include <chrono>
 #include <edupulse/node.hpp>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -18,6 +19,7 @@
 
 namespace edupulse {
 
+class plugin;
 class plugin_desk;
 
 /// What a plugin's file says of it, read without loading it.
@@ -51,6 +53,9 @@ expected<plugin_manifest> read_plugin_manifest(const std::filesystem::path& file
 
 /// By name; a name that the plugin does not declare is an error.
 using plugin_values = std::map<std::string, std::string>;
+/// "PLUGIN.NAME=VALUE", as command lines have it, into `to`, by plugin. Errors: `invalid_option`,
+/// saying how it is written.
+expected<void> add_plugin_value(std::string_view text, std::map<std::string, plugin_values>& to);
 
 struct plugin_status {
   std::string name;
@@ -96,7 +101,33 @@ struct plugin_host_options {
   /// The same for deaths that nobody saw, such as SIGKILL while memory ran out, when it was in a
   /// call. Too small: an event that takes long is refused after some hard restarts of the node.
   std::uint32_t deaths_max = 5;
+  /// Is given each handler object that is made, and the name of its subscription, and answers what
+  /// takes its place: for whoever looks over its shoulder. Called where the object is made.
+  std::function<std::unique_ptr<handler>(std::string_view subscription, std::unique_ptr<handler>)>
+      wrap{};
 };
+
+/// A plugin in this process without a node: for whoever runs its handlers elsewhere.
+struct plugin_parts {
+  struct handler {
+    std::string subscription; ///< PLUGIN.HANDLER
+    topic_filter filter;
+    subscription_options options; ///< in the scope that is named as the plugin
+    handler_recipe recipe;        ///< `make` is empty when it is a CAF actor, which a node runs
+  };
+  plugin_manifest manifest;
+  scope_options scope;
+  std::vector<handler> handlers;
+  const plugin* what = nullptr; ///< never unloaded
+
+  /// Of an event that it takes or publishes; null when there is none.
+  const event_type* type_of(std::string_view event) const;
+};
+
+/// Checked, probed and loaded for good, as `plugin_host::load` does it. Of `options` the first two
+/// matter. Errors: as there.
+expected<plugin_parts> load_plugin(const std::filesystem::path& file, const plugin_values& settings,
+                                   const plugin_host_options& options = {});
 
 /// A call that the process before this one died in.
 struct crashed_call {

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the simulator from outside: every scenario, bad input, Ctrl-C; nothing may be left behind.
 
-  simulate.py --simulate FILE [--only NAME]
+  simulate.py --simulate FILE [--plugins DIR] [--only NAME]
 
 Each scenario is run with 20 seeds in virtual time, in short, and once with processes.
 EDUPULSE_SOAK=1: with 1,000 seeds, as it ships, and 20 times with processes.
@@ -11,6 +11,7 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import soak_figures
 SOAK = bool(os.environ.get("EDUPULSE_SOAK"))
 SEED = int(os.environ.get("EDUPULSE_SEED", "1"))
 AT_ONCE = 3  # most of a run is waiting for somebody to notice something
+PLUGINS = pathlib.Path()  # a build directory
 BLOCK = 50  # seeds in virtual time that one call of the simulator tries
 
 
@@ -177,6 +179,175 @@ def poison_is_exact(simulate):
     return "3 of 1,999"
 
 
+def plugin(name, place):
+    """A copy of what was built, where nobody else can write."""
+    samples, tests = PLUGINS / "examples/plugins" / name, PLUGINS / "tests/plugins"
+    to = pathlib.Path(place) / f"lib{name}.so"
+    shutil.copy((samples if samples.is_dir() else tests) / to.name, to)
+    to.chmod(0o755)
+    return str(to)
+
+
+class Reported:
+    """One run, as its report tells it."""
+
+    def __init__(self, simulate, *arguments, code=0):
+        with tempfile.TemporaryDirectory() as place:
+            report = pathlib.Path(place) / "report.json"
+            done = run(simulate, *arguments, "--json", str(report), place=place)
+            self.said = done.stdout + done.stderr
+            check(done.returncode == code, f"{arguments} ended with {done.returncode}: {self.said}")
+            self.json = json.loads(report.read_text())
+            report.unlink()
+            check(not leftovers(place), f"{arguments} left {leftovers(place)}")
+
+    def rows(self, of):
+        """Of subscriptions whose names begin so, by topic."""
+        return [row for row in self.json["ledger"] if row["subscription"].startswith(of)]
+
+    def notes(self, words):
+        return [note for note in self.json["notes"] if words in note]
+
+
+def plugin_is_judged(simulate):
+    """A plugin's handlers, and what they publish, are checked, also through a kill."""
+    said = []
+    with tempfile.TemporaryDirectory() as place:
+        notifier = plugin("notifier", place)
+        for mode in ("processes", "virtual"):
+            for name in ("steady", "kill-one"):
+                told = Reported(simulate, name, "--mode", mode, "--nodes", "3", "--handlers",
+                                "indexer", "--rate", "500", "--duration", "6", "--plugin", notifier)
+                taken = told.rows("notifier.notifier@")
+                sent = [row for row in told.rows("indexer@") if row["topic"] == "notice.wanted"]
+                check(len(taken) == 3 and len(sent) == 3, f"{mode}, {name}: {told.json['ledger']}")
+                handled = sum(row["handled"] for row in taken)
+                check(name != "steady" or handled == 3 * 3000, f"{mode}: {handled} were handled")
+                own = int(told.notes("were published by plugins")[0].split()[0])
+                check(own >= handled and (name != "steady" or own == handled),
+                      f"{mode}, {name}: {own} notices for {handled} lessons")
+                check(told.notes("plugin notifier 1.0.0 is on all nodes"), told.said)
+                said.append(str(own))
+    return f"notices: {', '.join(said)}"
+
+
+def plugin_takes_its_own_events(simulate):
+    """Lines of events that only a plugin knows are published, and come to its handlers."""
+    with tempfile.TemporaryDirectory() as place:
+        lines = pathlib.Path(place) / "lines"
+        lines.write_text("".join(
+            f'{{"name":"student.enrolled","lessonId":"l{i % 7}","studentId":"s{i % 50}"}}\n'
+            for i in range(200)) + '{"name":"sabotage.ordered","target":"a","harm":"reject"}\n' * 3)
+        for mode in ("processes", "virtual"):
+            told = Reported(simulate, "--mode", mode, "--nodes", "3", "--publishers", "2",
+                            "--handlers", "audit", "--rate", "0", "--input", str(lines), "--allow",
+                            "dead", "--plugin", plugin("enrollment_stats", place) + "@n2",
+                            "--plugin", plugin("saboteur", place) + "@n2/n3")
+            orders = told.rows("saboteur.orders@")
+            check([row["dead"] for row in orders] == [3, 3], f"{mode}: {orders}")
+            totals = [row for row in told.rows("audit@") if row["topic"] == "enrollment.total"]
+            check([row["handled"] for row in totals] == [200, 200, 200], f"{mode}: {totals}")
+            check(told.notes("saboteur 1.0.0 is on n2, n3"), told.said)
+    return "200 totals, 6 refusals"
+
+
+def plugin_that_fails(simulate):
+    """What a plugin does wrong is a violation unless it is allowed; its settings reach it."""
+    with tempfile.TemporaryDirectory() as place:
+        for mode in ("processes", "virtual"):
+            harm = ["--mode", mode, "--nodes", "3", "--handlers", "indexer", "--events", "500",
+                    "--rate", "500", "--plugin", plugin("saboteur", place)]
+            refusing = [*harm, "--set", "saboteur.harm=reject"]
+            told = Reported(simulate, *refusing, code=1)
+            check("dead: " in told.said, told.said)
+            told = Reported(simulate, *refusing, "--allow", "dead")
+            dead = [row["dead"] for row in told.rows("saboteur.lessons@")]
+            check(dead == [500, 500, 500], f"{mode}: dead are {dead}")
+            told = Reported(simulate, *harm, "--set", "saboteur.harm=throw", "--set",
+                            "saboteur.tries=1", "--set", "saboteur.key=lesson-7")
+            check(told.rows("saboteur.lessons@n2")[0]["handled"] == 500, told.said)
+    return "1,500 refusals"
+
+
+def plugin_that_crashes(simulate):
+    """A node that dies of an event twice refuses it the third time, as in production."""
+    with tempfile.TemporaryDirectory() as place:
+        lines = pathlib.Path(place) / "lines"
+        lesson = '{"name":"lesson.published","lessonId":"l%d","title":"t","body":"b"}\n'
+        lines.write_text("".join(lesson % (i % 9) for i in range(300)) +
+                         '{"name":"sabotage.ordered","target":"a","harm":"segfault"}\n' +
+                         "".join(lesson % (i % 9) for i in range(300)))
+        how = ["--nodes", "3", "--publishers", "1", "--handlers", "indexer", "--rate", "200",
+               "--input", str(lines), "--plugin", plugin("saboteur", place) + "@n2"]
+        told = Reported(simulate, *how, "--allow", "dead", "--allow", "crashed")
+        check(len(told.notes("n2 crashed, and was started again")) == 2, told.said)
+        check(len(told.notes("n2: died in saboteur.orders@1.0.0")) == 2, told.said)
+        check(told.rows("saboteur.orders@n2")[0]["dead"] == 1, told.said)
+        check(any("Segmentation fault" in one["cause"] for one in told.json["dead_letters"]),
+              str(told.json["dead_letters"]))
+        told = Reported(simulate, *how, code=1)
+        check("crashed: the process of node n2" in told.said, told.said)
+    return "refused at the third start"
+
+
+def plugin_that_defers(simulate):
+    """What is answered later counts then; virtual time refuses answers of other threads."""
+    with tempfile.TemporaryDirectory() as place:
+        late = ["--nodes", "3", "--handlers", "indexer", "--events", "300", "--rate", "300",
+                "--plugin", plugin("late", place)]
+        for more in (["--mode", "processes"],
+                     ["--mode", "virtual", "--set", "late.elsewhere=false"]):
+            told = Reported(simulate, *late, *more)
+            check([row["handled"] for row in told.rows("late.answerer@")] == [300] * 3, told.said)
+        told = Reported(simulate, *late, "--mode", "virtual", code=1)
+        check("NOT CHECKED: handler late.answerer answers from a thread of its own" in told.said,
+              told.said)
+    return "answers are waited for"
+
+
+def plugin_in_virtual_time(simulate):
+    """The same seed gives the same trace with a plugin, too; CAF actors have no place in it."""
+    with tempfile.TemporaryDirectory() as place:
+        how = ["kill-one", "--events", "400", "--seed", "5", "--mode", "virtual", "--trace", "-",
+               "--plugin", plugin("enrollment_stats", place), "--plugin", plugin("notifier", place)]
+        first = run(simulate, *how, place=place).stdout
+        check("notice.wanted" in first and len(first) > 100_000, "the trace is short")
+        check(first == run(simulate, *how, place=place).stdout, "two runs of one seed differ")
+        swept = run(simulate, *how[:3], "--mode", "virtual", "--seeds", "1..3", *how[-2:],
+                    place=place)
+        check("3 runs passed, seeds 1 to 3" in swept.stdout, swept.stdout + swept.stderr)
+        actor = ["--plugin", plugin("actor_1", place), "--nodes", "3", "--handlers", "indexer",
+                 "--events", "300"]
+        refuses(simulate, ["--mode", "virtual", *actor], "is a CAF actor")
+        told = Reported(simulate, *actor)
+        check([row["handled"] for row in told.rows("actor.handler@")] == [300] * 3, told.said)
+    return f"{len(first)} bytes"
+
+
+def bad_plugins(simulate):
+    """A plugin that does not load is refused with a sentence, before anything runs."""
+    with tempfile.TemporaryDirectory() as place:
+        stats, notifier = plugin("enrollment_stats", place), plugin("notifier", place)
+        for mode in ("processes", "virtual"):
+            for wrong, words in (
+                    (["/nowhere/lib.so"], "cannot open it"),
+                    ([plugin("no_plugin", place)], "but no plugin"),
+                    ([plugin("unruly_throws", place)], "in a process of its own"),
+                    ([plugin("unruly_crashes", place)], "Segmentation fault"),
+                    ([stats, "--plugin", notifier, "--plugin", stats],
+                     "two plugins are named 'enrollment-stats'"),
+                    ([plugin("tally_1", place), "--plugin", plugin("tally_2", place)],
+                     "two plugins are named 'tally'"),
+                    ([notifier, "--set", "notifier.greting=Hear"], 'has no setting "greting"'),
+                    ([notifier, "--set", "greeting=Hear"], "write it as PLUGIN.NAME=VALUE"),
+                    ([notifier, "--set", "bell.greeting=Hear"], 'no plugin is named "bell"'),
+                    ([notifier + "@n9"], "there are 5 nodes")):
+                refuses(simulate, ["--mode", mode, "--plugin", *wrong], words)
+        pathlib.Path(notifier).chmod(0o777)
+        refuses(simulate, ["--plugin", notifier], "others may write to it")
+    return "every refusal says what is wrong"
+
+
 def processes_of(group):
     """Of that process group, and of those below it, from /proc."""
     found, parents = [], {}
@@ -240,6 +411,7 @@ def crashed(simulate):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--simulate", required=True)
+    parser.add_argument("--plugins", type=pathlib.Path, help="the build directory they are in")
     parser.add_argument("--only", action="append", help="tests whose names begin so")
     parser.add_argument("--virtual-seeds", type=int)
     parser.add_argument("--at-once", type=int, default=AT_ONCE)
@@ -255,6 +427,12 @@ def main():
     tests += [(test.__name__, test, ()) for test in (bad_input, bad_lines, poison_is_exact,
                                                      interrupted, crashed, same_run,
                                                      fails_and_shrinks)]
+    if args.plugins:
+        global PLUGINS
+        PLUGINS = args.plugins
+        tests += [(test.__name__, test, ()) for test in (
+            plugin_is_judged, plugin_takes_its_own_events, plugin_that_fails, plugin_that_crashes,
+            plugin_that_defers, plugin_in_virtual_time, bad_plugins)]
     if args.only:
         tests = [test for test in tests if any(test[0].startswith(one) for one in args.only)]
 

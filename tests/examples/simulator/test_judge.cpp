@@ -51,6 +51,16 @@ public:
     entry.gap = gap;
     put(start, record_kind::handled, entry);
   }
+  /// By an object of the plugin that is handler 1, on n2. Its ids are those of a publisher 50.
+  void publish_of_plugin(std::uint64_t source, std::uint64_t number, std::uint64_t key, double at,
+                         std::uint32_t start = 1) {
+    auto entry = record_of(source * 100 + number, key, at, 50);
+    entry.source = source;
+    entry.number = number;
+    entry.handler = 1;
+    entry.wanted = 1; // by the indexer
+    put(start, record_kind::published, entry);
+  }
   void put(std::uint32_t start, record_kind what, record entry) {
     entry.start = start;
     REQUIRE(writers_[start]->put(what, entry));
@@ -369,4 +379,101 @@ TEST_CASE("simulator judge: of a group one member handles an event, in order ove
   CHECK(run.broken() == "duplicated");
   run.starts_[1].killed = true;
   CHECK(run.broken() == "");
+}
+
+namespace {
+
+/// n2 has a plugin, which publishes one event for each of two, and n1 and n2 index them all.
+class run_with_plugin : public made_up_run {
+public:
+  run_with_plugin() {
+    what_.handlers.push_back({.name = "notes.writer", .nodes = {1}, .of_plugin = true});
+    honest();
+    owe("notes.writer@n2", 2, 2);
+    for (std::uint64_t number = 1; number <= 2; ++number) {
+      auto entry = record_of(number, 1, static_cast<double>(number) + 0.1, 0);
+      entry.handler = 1;
+      put(1, record_kind::handled, entry);
+      publish_of_plugin(1, number, 9, static_cast<double>(number) + 0.1);
+    }
+    starts_[1].said->rows.push_back({"note", "indexer@n1", 2, 2});
+    starts_[1].said->rows.push_back({"note", "indexer@n2", 2, 2});
+  }
+  void index(std::uint32_t start, std::uint64_t source, std::uint64_t number, double at) {
+    handle(start, source * 100 + number, 9, at, 50);
+  }
+  void index_all() {
+    for (std::uint32_t start = 0; start < 2; ++start)
+      for (std::uint64_t number = 1; number <= 2; ++number)
+        index(start, 1, number, static_cast<double>(number) + 0.2);
+  }
+};
+
+} // namespace
+
+TEST_CASE(
+    "simulator judge: what a plugin publishes is owed and judged like all else, and counted") {
+  run_with_plugin run;
+  run.index_all();
+  CHECK(run.broken() == "");
+  const auto notes = run.judged().notes;
+  REQUIRE(notes.size() == 1);
+  CHECK(notes[0] == "2 of the events were published by plugins");
+}
+
+TEST_CASE(
+    "simulator judge: an event of a plugin that nobody was given is lost, and its story names "
+    "the plugin") {
+  run_with_plugin run;
+  run.index(0, 1, 1, 1.2);
+  run.index(0, 1, 2, 2.2);
+  run.index(1, 1, 1, 1.2);
+  CHECK(run.broken() == "lost");
+  const auto told = run.judged();
+  REQUIRE_FALSE(told.outcome.violations.empty());
+  REQUIRE_FALSE(told.outcome.violations[0].story.empty());
+  CHECK(told.outcome.violations[0].story[0].find("n2 notes.writer published it as event 2") !=
+        std::string::npos);
+}
+
+TEST_CASE("simulator judge: objects of a plugin have an order each, and none between them") {
+  run_with_plugin run;
+  run.publish_of_plugin(2, 1, 9, 1.05);
+  run.starts_[1].said->rows.push_back({"note", "indexer@n1", 1, 1});
+  run.starts_[1].said->rows.push_back({"note", "indexer@n2", 1, 1});
+  run.index_all();
+  for (std::uint32_t start = 0; start < 2; ++start)
+    run.index(start, 2, 1, 2.5); // behind both of the other object
+  CHECK(run.broken() == "");
+  run_with_plugin turned;
+  for (std::uint32_t start = 0; start < 2; ++start) {
+    turned.index(start, 1, 2, 2.2);
+    turned.index(start, 1, 1, 2.3);
+  }
+  CHECK(turned.broken() == "reordered");
+}
+
+TEST_CASE("simulator judge: who is given what its filter does not take is told") {
+  run_with_plugin run;
+  run.index_all();
+  auto entry = run.record_of(101, 9, 3, 50);
+  entry.handler = 1;
+  run.put(1, record_kind::handled, entry);
+  CHECK(run.broken() == "phantom");
+  CHECK(run.judged().outcome.violations[0].what ==
+        "phantom: n2 gave notes.writer event 1 of notes.writer@n2, which it does not take");
+}
+
+TEST_CASE(
+    "simulator judge: of who was killed a hole in what one object has published is a loss, and "
+    "an end is none") {
+  run_with_plugin run;
+  run.starts_[1].killed = true;
+  run.index(0, 1, 1, 1.2);
+  run.publish_of_plugin(2, 1, 9, 2.5);
+  run.index(0, 2, 1, 2.6);
+  CHECK(run.broken() == "");
+  run.publish_of_plugin(1, 3, 9, 3);
+  run.index(0, 1, 3, 3.1);
+  CHECK(run.broken() == "lost");
 }

@@ -1,0 +1,37 @@
+#pragma once
+// The plugins of a node process: in the same host as in production, each handler with somebody who
+// notes what it does.
+
+#include "journal.hpp"
+#include "node_role.hpp"
+#include "units.hpp"
+#include <edupulse/plugin_host.hpp>
+#include <functional>
+#include <optional>
+
+namespace edupulse::simulator {
+
+class node_plugins {
+public:
+  /// `note`: any thread.
+  node_plugins(const plan& what, const role& self,
+               std::function<void(record_kind what, const record& entry)> note);
+
+  /// Those of this node. Errors: of `plugin_host`.
+  expected<void> load(node& at);
+  /// What killed the start before this one, for people.
+  std::vector<std::string> crashes() const;
+  const event_type* type_of(std::string_view event) const {
+    return host_ ? host_->type_of(event) : nullptr;
+  }
+
+private:
+  struct shared;
+
+  const plan& plan_;
+  const role& self_;
+  std::shared_ptr<shared> shared_; ///< with the handlers, which end with the node
+  std::optional<plugin_host> host_;
+};
+
+} // namespace edupulse::simulator
