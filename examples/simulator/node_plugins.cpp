@@ -75,10 +75,23 @@ expected<void> node_plugins::load(node& at) {
     return tl::unexpected(host.error());
   host_.emplace(std::move(*host));
   for (const auto& one : plan_.plugins)
-    if (one.runs_on(self_.node))
+    if (one.runs_on(self_.node)) {
       if (auto good = host_->load(one.file, one.settings); !good)
         return tl::unexpected(good.error());
+    } else if (!plan_.input.empty() && self_.node < plan_.publishers) {
+      auto parts = load_plugin(one.file, one.settings);
+      if (!parts)
+        return tl::unexpected(parts.error());
+      elsewhere_.push_back(std::move(*parts));
+    }
   return {};
+}
+
+const event_type* node_plugins::type_of(std::string_view event) const {
+  const auto* type = host_ ? host_->type_of(event) : nullptr;
+  for (auto at = elsewhere_.begin(); type == nullptr && at != elsewhere_.end(); ++at)
+    type = at->type_of(event);
+  return type;
 }
 
 std::vector<std::string> node_plugins::crashes() const {

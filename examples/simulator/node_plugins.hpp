@@ -21,9 +21,8 @@ public:
   expected<void> load(node& at);
   /// What killed the start before this one, for people.
   std::vector<std::string> crashes() const;
-  const event_type* type_of(std::string_view event) const {
-    return host_ ? host_->type_of(event) : nullptr;
-  }
+  /// Of an event that a plugin of the run takes or publishes, here or elsewhere.
+  const event_type* type_of(std::string_view event) const;
 
 private:
   struct shared;
@@ -32,6 +31,7 @@ private:
   const role& self_;
   std::shared_ptr<shared> shared_; ///< with the handlers, which end with the node
   std::optional<plugin_host> host_;
+  std::vector<plugin_parts> elsewhere_; ///< whose events this node publishes
 };
 
 } // namespace edupulse::simulator

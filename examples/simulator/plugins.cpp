@@ -1,4 +1,5 @@
 #include "plugins.hpp"
+#include "runtime/simulation/record.hpp"
 #include "words.hpp"
 #include <algorithm>
 #include <set>
@@ -91,19 +92,23 @@ expected<void> load_plugins(plan& what, bool in_virtual_time) {
   return {};
 }
 
+namespace {
+
+/// One that the filter matches.
+std::string topic_in(const std::string& filter) {
+  std::string topic;
+  const auto parsed = simulation::read_filter(filter).value();
+  for (const auto& token : parsed.tokens())
+    topic += (topic.empty() ? "" : ".") + (token == "*" || token == ">" ? "any" : token);
+  return topic;
+}
+
+} // namespace
+
 std::vector<std::string> topics_of(const plan& what) {
   std::set<std::string> all;
-  if (what.input.empty())
-    all = {"lesson.published"};
-  else
-    all = {"lesson.published", "lesson.updated", "lesson.withdrawn", "student.enrolled",
-           "quiz.submitted"};
-  for (const auto& one : what.plugins) {
-    all.insert(one.manifest.publishes.begin(), one.manifest.publishes.end());
-    for (const auto& each : one.manifest.handlers)
-      if (!each.event.empty())
-        all.insert(each.event);
-  }
+  for (const auto& one : what.handlers)
+    all.insert(topic_in(one.filter));
   return {all.begin(), all.end()};
 }
 

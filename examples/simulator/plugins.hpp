@@ -15,7 +15,7 @@ expected<void> add_plugins(const std::vector<std::string>& files,
 /// no place in virtual time.
 expected<void> load_plugins(plan& what, bool in_virtual_time);
 
-/// Names of events that are published, as far as is known before.
+/// Of each handler a topic that it takes.
 std::vector<std::string> topics_of(const plan& what);
 
 } // namespace edupulse::simulator

@@ -316,8 +316,11 @@ def plugin_in_virtual_time(simulate):
         swept = run(simulate, *how[:3], "--mode", "virtual", "--seeds", "1..3", *how[-2:],
                     place=place)
         check("3 runs passed, seeds 1 to 3" in swept.stdout, swept.stdout + swept.stderr)
+        lines = pathlib.Path(place) / "lines"
+        lines.write_text('{"name":"lesson.published","lessonId":"a","meta":{"$subject":"de"}}\n' *
+                         300)
         actor = ["--plugin", plugin("actor_1", place), "--nodes", "3", "--handlers", "indexer",
-                 "--events", "300"]
+                 "--input", str(lines)]
         refuses(simulate, ["--mode", "virtual", *actor], "is a CAF actor")
         told = Reported(simulate, *actor)
         check([row["handled"] for row in told.rows("actor.handler@")] == [300] * 3, told.said)
