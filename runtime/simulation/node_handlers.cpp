@@ -60,12 +60,12 @@ private:
 };
 
 std::unique_ptr<handler> node::make_handler(std::uint32_t which) {
-  const auto& script = scripts_.at(which);
-  if (!script.make)
+  const auto& known = scripts_.at(which);
+  if (!known.make)
     return std::make_unique<scripted>(*this, which);
   // What it defers may be completed when this start of the node is gone.
-  return script.make([self = self_, number = script.number](const envelope& event,
-                                                            std::uint32_t attempt, bool succeeded) {
+  return known.make([self = self_, number = known.number](const envelope& event,
+                                                          std::uint32_t attempt, bool succeeded) {
     if (*self != nullptr)
       (*self)->around_.seen.handled(event, (*self)->number_, number, attempt, succeeded,
                                     (*self)->time());

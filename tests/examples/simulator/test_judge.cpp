@@ -396,8 +396,11 @@ public:
       put(1, record_kind::handled, entry);
       publish_of_plugin(1, number, 9, static_cast<double>(number) + 0.1);
     }
-    starts_[1].said->rows.push_back({"note", "indexer@n1", 2, 2});
-    starts_[1].said->rows.push_back({"note", "indexer@n2", 2, 2});
+    owe_notes("indexer@n1", 2);
+    owe_notes("indexer@n2", 2);
+  }
+  void owe_notes(const std::string& subscription, std::uint64_t count) {
+    starts_[1].said->rows.push_back({"note", subscription, count, count, 0, 0, {}, 0});
   }
   void index(std::uint32_t start, std::uint64_t source, std::uint64_t number, double at) {
     handle(start, source * 100 + number, 9, at, 50);
@@ -439,8 +442,8 @@ TEST_CASE(
 TEST_CASE("simulator judge: objects of a plugin have an order each, and none between them") {
   run_with_plugin run;
   run.publish_of_plugin(2, 1, 9, 1.05);
-  run.starts_[1].said->rows.push_back({"note", "indexer@n1", 1, 1});
-  run.starts_[1].said->rows.push_back({"note", "indexer@n2", 1, 1});
+  run.owe_notes("indexer@n1", 1);
+  run.owe_notes("indexer@n2", 1);
   run.index_all();
   for (std::uint32_t start = 0; start < 2; ++start)
     run.index(start, 2, 1, 2.5); // behind both of the other object
