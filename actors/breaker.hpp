@@ -19,6 +19,7 @@ public:
 
   explicit breaker(const retry_options& how) : how_(how) {}
 
+  void change(const retry_options& how) { how_ = how; }
   state now_is() const noexcept { return state_; }
   bool closed() const noexcept { return state_ == state::closed; }
   time_point until() const noexcept { return until_; }

@@ -24,6 +24,15 @@ ledger::row& delivery::row_of(const envelope& event, bool received) {
   return *last_row_;
 }
 
+void delivery::change(const subscription_options& to) {
+  how_.options.retry = to.retry;
+  how_.options.time_limit = to.time_limit;
+  how_.options.execution = to.execution;
+  how_.options.restart = to.restart;
+  how_.options.quarantine = to.quarantine;
+  breaker_.change(to.retry);
+}
+
 // -- intake ---------------------------------------------------------------------------
 
 void delivery::offer(const chunk_ptr& from, std::uint32_t begin, std::uint32_t end, time_point now,

@@ -78,6 +78,9 @@ public:
   bool lane_is_up(std::uint32_t lane) const { return lanes_[lane].up; }
 
   // -- control ----------------------------------------------------------------------
+  /// `retry`, `time_limit`, `execution`, `restart` and `quarantine` are from now on as in `to`;
+  /// what decides which events wait here, and in which order, stays as it was.
+  void change(const subscription_options& to);
   void pause() noexcept { paused_ = true; }
   void resume() noexcept { paused_ = false; }
   bool paused() const noexcept { return paused_; }

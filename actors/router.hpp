@@ -71,6 +71,11 @@ public:
   std::optional<std::uint32_t> find(std::string_view name) const;
   /// Starts its handlers anew without charging anyone: their factory was exchanged.
   expected<void> restart_handlers(std::uint32_t which, time_point now, effect_list& out);
+  /// Of a live subscription, those that `delivery::change` takes; `execution` from the next start
+  /// of a handler on.
+  void change_options(std::uint32_t which, const subscription_options& to);
+  /// Errors: `not_found`; those of `supervision::change_limits`.
+  expected<void> change_limits(const std::string& scope, const scope_options& to);
 
   // -- handler actors -------------------------------------------------------------------
   void on_handler_up(std::uint32_t which, std::uint32_t lane, std::uint32_t generation,

@@ -148,6 +148,22 @@ expected<void> router::add_scope(std::string name, scope_options options) {
   return {};
 }
 
+void router::change_options(std::uint32_t which, const subscription_options& to) {
+  auto* what = live(which);
+  if (what == nullptr || what->removing)
+    return;
+  what->owed->change(to);
+  for (const auto& one : what->lanes)
+    supervision_.change_restart(one.child, to.restart);
+}
+
+expected<void> router::change_limits(const std::string& scope, const scope_options& to) {
+  const auto which = supervision_.find_scope(scope);
+  if (!which)
+    return fail(errc::not_found, "there is no scope named '" + scope + "'");
+  return supervision_.change_limits(*which, to);
+}
+
 std::optional<std::uint32_t> router::find(std::string_view name) const {
   const auto at = names_.find(std::string(name));
   return at == names_.end() ? std::nullopt : std::optional(at->second);

@@ -13,11 +13,6 @@ std::string milliseconds(duration what) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(what).count());
 }
 
-bool same(const scope_options& a, const scope_options& b) {
-  return a.strategy == b.strategy && a.intensity == b.intensity && a.period == b.period &&
-         a.back_off == b.back_off && a.back_off_cap == b.back_off_cap && a.quiet == b.quiet;
-}
-
 /// Null when all is well, else the rule that is broken.
 const char* broken_rule(const scope_options& what) {
   const auto within = [](duration value) { return value >= duration::zero() && value <= longest; };
@@ -65,7 +60,7 @@ expected<supervision::scope_id> supervision::add_scope(std::string name, scope_o
   if (const char* rule = broken_rule(options))
     return fail(errc::invalid_option, "supervision scope '" + name + "': " + rule);
   if (auto known = find_scope(name)) {
-    if (same(scopes_[*known].options, options))
+    if (scopes_[*known].options == options)
       return *known;
     return fail(errc::duplicate_name,
                 "supervision scope '" + name +
@@ -83,6 +78,16 @@ expected<supervision::scope_id> supervision::add_scope(std::string name, scope_o
   scopes_[which].options = options;
   names_.emplace(std::move(name), which);
   return which;
+}
+
+expected<void> supervision::change_limits(scope_id which, scope_options to) {
+  scope& where = scopes_[which];
+  if (const char* rule = broken_rule(to))
+    return fail(errc::invalid_option, "supervision scope '" + where.name + "': " + rule);
+  to.strategy = where.options.strategy;
+  where.options = to;
+  where.counted.clear();
+  return {};
 }
 
 void supervision::remove_scope(scope_id which) {

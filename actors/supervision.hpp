@@ -98,6 +98,10 @@ public:
   /// The same name with the same options gives the same scope. Errors: `duplicate_name` when the
   /// options differ; `invalid_option`, naming the option and its limits.
   expected<scope_id> add_scope(std::string name, scope_options options);
+  /// Those of `to` but for the strategy: children that run now may be out of another one's order.
+  /// What was counted against the old limits is forgotten. Errors: `invalid_option`.
+  expected<void> change_limits(scope_id which, scope_options to);
+  void change_restart(child_id who, restart_kind to) { children_.at(who).restart = to; }
   /// The scope must have no children left.
   void remove_scope(scope_id which);
 

@@ -109,6 +109,20 @@ expected<void> node_impl::replace(const std::string& name, handler_recipe recipe
   return command("restart", name, &router::restart_handlers);
 }
 
+expected<void> node_impl::change_options(const std::string& name, const subscription_options& to) {
+  return ask([name, to](desk& at) -> expected<void> {
+    const auto which = at.core().find(name);
+    if (!which)
+      return fail(errc::not_found, "there is no subscription named '" + name + "' on this node");
+    at.core().change_options(*which, to);
+    return {};
+  });
+}
+
+expected<void> node_impl::change_limits(const std::string& scope, const scope_options& to) {
+  return ask([scope, to](desk& at) { return at.core().change_limits(scope, to); });
+}
+
 expected<void> node_impl::redrive(std::uint64_t letter) {
   auto taken = keeper_->take_for_redrive(letter);
   if (!taken)

@@ -54,6 +54,9 @@ public:
                            subscription_options options);
   expected<void> unsubscribe(const std::string& name);
   expected<void> replace(const std::string& name, handler_recipe recipe);
+  /// See `router::change_options`. Errors: `not_found`.
+  expected<void> change_options(const std::string& name, const subscription_options& to);
+  expected<void> change_limits(const std::string& scope, const scope_options& to);
   expected<void> redrive(std::uint64_t letter);
   expected<void> discard(std::uint64_t letter);
   expected<std::size_t> for_all_letters(const std::string& subscription,

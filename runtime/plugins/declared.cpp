@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 #include <optional>
+#include <utility>
+#include <vector>
 
 namespace edupulse {
 
@@ -47,6 +49,8 @@ subscription_options options_of(const plugin& of, const plugin_handler& which) {
   to.retry = from.retry;
   to.time_limit = from.time_limit;
   to.execution = from.execution;
+  if (to.execution == execution_place::automatic)
+    to.execution = which.blocks ? execution_place::own_thread : execution_place::shared;
   to.restart = from.restart;
   to.quarantine = from.quarantine;
   to.dead = from.dead;
@@ -166,43 +170,68 @@ expected<void> add_plugin_value(std::string_view text, std::map<std::string, plu
 
 namespace {
 
-/// The first option in which they differ, or null.
-const char* difference(const plugin_handler& a, const plugin_handler& b) {
-  if (a.event != b.event)
-    return "event";
-  if (a.blocks != b.blocks)
-    return "blocks";
-  if (a.options.filter != b.options.filter)
-    return "filter";
-  if (a.options.group != b.options.group)
-    return "group";
-  if (a.options.order != b.options.order)
-    return "order";
-  if (a.options.concurrency != b.options.concurrency)
-    return "concurrency";
-  if (a.options.overload != b.options.overload)
-    return "overload";
-  if (!(a.options == b.options))
-    return "backlog, retry, limits or place of execution";
-  return nullptr;
+using named_value = std::pair<const char*, std::string>;
+
+std::string in_words(duration what) {
+  constexpr auto ms = std::chrono::milliseconds(1);
+  return what % ms == duration::zero() ? std::to_string(what / ms) + " ms"
+                                       : std::to_string(what.count()) + " ns";
+}
+
+/// What a swap does not change: it decides which events wait for a handler, where, and in which
+/// order, and publishers and other nodes go by it.
+std::vector<named_value> fixed_options(const plugin_handler& of) {
+  const auto& how = of.options;
+  const auto text = [](std::string_view from) { return from.empty() ? "none" : quote(from); };
+  const auto word = [](auto what) { return std::string(detail::word(what)); };
+  return {{"event", text(of.event)},
+          {"filter", text(how.filter)},
+          {"group", text(how.group)},
+          {"order", word(how.order)},
+          {"concurrency", std::to_string(how.concurrency)},
+          {"window", std::to_string(how.window)},
+          {"backlog_events", std::to_string(how.backlog_events)},
+          {"backlog_bytes", std::to_string(how.backlog_bytes)},
+          {"overload", word(how.overload)},
+          {"stall_after", in_words(how.stall_after)},
+          {"dead", word(how.dead)}};
+}
+
+std::vector<named_value> fixed_options(const scope_options& of) {
+  return {{"strategy", std::string(detail::word(of.strategy))}};
+}
+
+/// "`order` strict, and 1.0.0 has keyed"; empty when they agree.
+template <class What>
+std::string difference(const What& old_one, const What& new_one, std::string_view old_version) {
+  const auto before = fixed_options(old_one);
+  const auto after = fixed_options(new_one);
+  for (std::size_t i = 0; i < before.size(); ++i)
+    if (before[i] != after[i])
+      return std::string("`") + after[i].first + "` " + after[i].second + ", and " +
+             std::string(old_version) + " has " + before[i].second;
+  return {};
 }
 
 } // namespace
 
 expected<void> check_swap(const plugin& from, const plugin& to) {
-  const auto refuse = [&](const std::string& what) {
+  const auto refuse = [&](const std::string& where, const std::string& what) {
     return fail(errc::refused, "version " + std::string(to.version()) + " of plugin '" +
-                                   std::string(to.name()) + "' has another " + what + " than " +
-                                   std::string(from.version()) +
+                                   std::string(to.name()) + "' has in its " + where + " " + what +
                                    ": a swap exchanges code, not how events come to it. Leave it "
                                    "as it was, or start the node anew with the new version");
   };
-  if (!(from.scope() == to.scope()))
-    return refuse("scope (restart strategy or intensity)");
-  for (const auto& one : to.handlers())
+  if (const auto what = difference(from.scope(), to.scope(), from.version()); !what.empty())
+    return refuse("scope", what);
+  for (const auto& one : to.handlers()) {
+    if (auto good = check_options(options_of(to, one)); !good)
+      return fail(good.error().code,
+                  "handler '" + std::string(one.name) + "': " + good.error().text);
     if (const auto* const old = find_handler(from, one.name))
-      if (const char* const what = difference(*old, one))
-        return refuse(std::string(what) + " in its handler '" + std::string(one.name) + "'");
+      if (const auto what = difference(*old, one, from.version()); !what.empty())
+        return refuse("handler '" + std::string(one.name) + "'", what);
+  }
   return {};
 }
 

@@ -23,7 +23,8 @@ expected<topic_filter> filter_of(const plugin_handler& which);
 /// and what it takes, or the nearest name that there is.
 expected<plugin_settings> settings_of(const plugin& of, const plugin_values& given);
 
-/// Errors: `refused`, naming the first difference between two versions that a swap cannot bridge.
+/// Errors: `refused`, with the first option that a swap cannot change, as each version has it;
+/// `invalid_option` for one of `to`.
 expected<void> check_swap(const plugin& from, const plugin& to);
 
 } // namespace edupulse

@@ -4,6 +4,19 @@
 
 namespace edupulse {
 
+expected<first_objects> make_first_objects(const plugin_code& code) {
+  first_objects all;
+  for (const auto& one : code.what->handlers())
+    try {
+      for (std::uint32_t i = 0; one.make != nullptr && i < one.options.concurrency; ++i)
+        all[one.name].push_back(one.make(code.settings));
+    } catch (...) {
+      return fail(errc::refused, "handler '" + std::string(one.name) +
+                                     "': its constructor threw: " + text_of_current_exception());
+    }
+  return all;
+}
+
 // -- the host -----------------------------------------------------------------------------------
 
 void handover::begin(std::uint64_t number, std::vector<std::unique_ptr<handler>>&& ready) {

@@ -20,6 +20,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace edupulse {
@@ -33,6 +34,11 @@ struct plugin_code {
   std::shared_ptr<crash_notes> notes; ///< null: none are taken
 };
 using plugin_code_ptr = std::shared_ptr<const plugin_code>;
+
+/// Of each handler that is no CAF behavior, by its name: as many as its `concurrency`.
+using first_objects = std::map<std::string_view, std::vector<std::unique_ptr<handler>>>;
+/// Makes them, before anything depends on it. Errors: `refused`, with what a constructor threw.
+expected<first_objects> make_first_objects(const plugin_code& code);
 
 /// Any thread.
 class handover {

@@ -90,14 +90,14 @@ expected<plugin_code_ptr> plugin_host::impl::bring_in(const std::filesystem::pat
 }
 
 expected<void> plugin_host::impl::subscribe(const plugin_code_ptr& code,
-                                            const plugin_handler& which,
+                                            const plugin_handler& which, first_objects& ready,
                                             std::map<std::string, handover_ptr>& handovers) {
   auto filter = filter_of(which);
   if (!filter)
     return tl::unexpected(filter.error());
   const auto name = subscription_name(*code->what, which);
   auto between = std::make_shared<handover>(options_.snapshot_bytes_max);
-  between->begin(code->number, {});
+  between->begin(code->number, std::move(ready[which.name]));
   auto done = node_.subscribe(name, std::move(*filter), recipe(code, which, between),
                               options_of(*code->what, which));
   if (done)
@@ -131,13 +131,16 @@ expected<plugin_status> plugin_host::impl::load(const std::filesystem::path& fil
   auto code = bring_in(file, settings, {});
   if (!code)
     return tl::unexpected(code.error());
+  auto ready = make_first_objects(**code);
+  if (!ready)
+    return of_file(file, std::move(ready.error()));
   const auto& what = *(*code)->what;
   if (auto good = at_.scope(std::string(what.name()), what.scope()); !good)
     return of_file(file, error(good.error()));
   loaded_plugin fresh;
   fresh.now = *code;
   for (const auto& one : what.handlers())
-    if (auto good = subscribe(*code, one, fresh.handovers); !good) {
+    if (auto good = subscribe(*code, one, *ready, fresh.handovers); !good) {
       for (const auto& [name, between] : fresh.handovers)
         static_cast<void>(node_.unsubscribe(name));
       return of_file(file, error(good.error()));

@@ -7,6 +7,7 @@
 #include <edupulse/plugin_host.hpp>
 #include <map>
 #include <mutex>
+#include <optional>
 
 namespace edupulse {
 
@@ -45,14 +46,22 @@ private:
     const plugin_handler* old_one;
     const plugin_handler* new_one;
     handover_ptr between;
-    std::vector<std::unique_ptr<handler>> ready; ///< the first new objects
+  };
+  /// One version on its way from another.
+  struct turn {
+    plugin_code_ptr from;
+    plugin_code_ptr to;
+    first_objects ready; ///< of `to`
+    std::vector<follow> both{};
+    std::map<std::string, handover_ptr> added{}; ///< of handlers that only `to` has
+    std::optional<time_point> begun{};           ///< when the first old handler was told to stop
   };
 
   /// From a file to code that may be used. `expected_name`: of the plugin it takes over from.
   expected<plugin_code_ptr> bring_in(const std::filesystem::path& file,
                                      const plugin_values& settings, std::string_view expected_name);
   expected<void> subscribe(const plugin_code_ptr& code, const plugin_handler& which,
-                           std::map<std::string, handover_ptr>& handovers);
+                           first_objects& ready, std::map<std::string, handover_ptr>& handovers);
   handler_recipe recipe(const plugin_code_ptr& code, const plugin_handler& which,
                         const handover_ptr& between);
   handler_recipe bare_recipe(const plugin_code_ptr& code, const plugin_handler& which,
@@ -62,9 +71,13 @@ private:
 
   // swap.cpp
   expected<loaded_plugin*> find(std::string_view name);
-  expected<swap_report> take_over(loaded_plugin& which, plugin_code_ptr to);
+  expected<swap_report> take_over(loaded_plugin& which, const plugin_code_ptr& to);
   std::vector<follow> handlers_of_both(const loaded_plugin& which, const plugin_code_ptr& to) const;
-  expected<void> exchange(std::vector<follow>& all, const plugin_code_ptr& to);
+  expected<void> go_over(turn& what);
+  void go_back(turn& what);
+  swap_report settle(turn& what, loaded_plugin& which);
+  expected<void> exchange(std::vector<follow>& all, const plugin_code_ptr& to,
+                          first_objects&& ready);
   expected<void> wait_for(const std::vector<follow>& all) const;
   void resume_if_quarantined(const std::vector<follow>& all);
 

@@ -13,21 +13,6 @@ namespace edupulse {
 
 namespace {
 
-/// The first objects of a handler. What their constructors throw is an error here: nothing has been
-/// stopped yet.
-expected<std::vector<std::unique_ptr<handler>>> make_ready(const plugin_code& code,
-                                                           const plugin_handler& which) {
-  std::vector<std::unique_ptr<handler>> ready;
-  try {
-    for (std::uint32_t i = 0; which.make != nullptr && i < which.options.concurrency; ++i)
-      ready.push_back(which.make(code.settings));
-    return ready;
-  } catch (...) {
-    return fail(errc::refused, "handler '" + std::string(which.name) +
-                                   "': its constructor threw: " + text_of_current_exception());
-  }
-}
-
 error stays(const plugin& at, const error& why) {
   return {why.code, "plugin '" + std::string(at.name()) + "' stays at " +
                         std::string(at.version()) + ": " + why.text};
@@ -42,21 +27,31 @@ plugin_host::impl::handlers_of_both(const loaded_plugin& which, const plugin_cod
     const auto name = subscription_name(*which.now->what, one);
     const auto* const other = find_handler(*to->what, one.name);
     if (other != nullptr && which.handovers.contains(name) && node_.has(name))
-      all.push_back({name, &one, other, which.handovers.at(name), {}});
+      all.push_back({name, &one, other, which.handovers.at(name)});
   }
   return all;
 }
 
-expected<void> plugin_host::impl::exchange(std::vector<follow>& all, const plugin_code_ptr& to) {
+expected<void> plugin_host::impl::exchange(std::vector<follow>& all, const plugin_code_ptr& to,
+                                           first_objects&& ready) {
   for (auto& one : all)
-    one.between->begin(to->number, std::exchange(one.ready, {}));
+    one.between->begin(to->number, std::move(ready[one.new_one->name]));
   expected<void> exchanged;
-  for (const auto& one : all)
-    if (auto done = node_.replace(one.subscription, recipe(to, *one.new_one, one.between));
-        !done && exchanged)
+  for (const auto& one : all) {
+    auto options = options_of(*to->what, *one.new_one);
+    options.time_limit = one.old_one->options.time_limit; // of the call that it is in
+    auto done = node_.change_options(one.subscription, options);
+    if (done)
+      done = node_.replace(one.subscription, recipe(to, *one.new_one, one.between));
+    if (!done && exchanged)
       exchanged = done;
+  }
   resume_if_quarantined(all);
-  return exchanged ? wait_for(all) : exchanged;
+  if (exchanged)
+    exchanged = wait_for(all);
+  for (const auto& one : all)
+    static_cast<void>(node_.change_options(one.subscription, options_of(*to->what, *one.new_one)));
+  return exchanged;
 }
 
 /// A version that is quarantined is swapped for one that works.
@@ -79,58 +74,74 @@ expected<void> plugin_host::impl::wait_for(const std::vector<follow>& all) const
   return {};
 }
 
-expected<swap_report> plugin_host::impl::take_over(loaded_plugin& which, plugin_code_ptr to) {
-  const auto from = which.now;
-  swap_report report;
-  report.from = from->what->version();
-  report.to = to->what->version();
-  if (auto good = check_swap(*from->what, *to->what); !good)
-    return tl::unexpected(good.error());
-  auto both = handlers_of_both(which, to);
-  for (auto& one : both) {
-    auto ready = make_ready(*to, *one.new_one);
-    if (!ready)
-      return tl::unexpected(stays(*from->what, ready.error()));
-    one.ready = std::move(*ready);
-  }
-  std::map<std::string, handover_ptr> added;
-  const auto take_back = [&](const error& why) {
-    for (const auto& [name, between] : added)
-      static_cast<void>(node_.unsubscribe(name));
-    return tl::unexpected(stays(*from->what, why));
-  };
-  for (const auto& one : to->what->handlers())
-    if (find_handler(*from->what, one.name) == nullptr)
-      if (auto good = subscribe(to, one, added); !good)
-        return take_back(good.error());
-  const auto begun = std::chrono::steady_clock::now();
-  if (auto good = exchange(both, to); !good) {
-    for (auto& one : both)
+expected<void> plugin_host::impl::go_over(turn& what) {
+  for (const auto& one : what.to->what->handlers())
+    if (find_handler(*what.from->what, one.name) == nullptr)
+      if (auto good = subscribe(what.to, one, what.ready, what.added); !good)
+        return good;
+  if (auto good = node_.change_limits(std::string(what.to->what->name()), what.to->what->scope());
+      !good)
+    return good;
+  what.begun = std::chrono::steady_clock::now();
+  return exchange(what.both, what.to, std::move(what.ready));
+}
+
+void plugin_host::impl::go_back(turn& what) {
+  static_cast<void>(
+      node_.change_limits(std::string(what.from->what->name()), what.from->what->scope()));
+  if (what.begun) {
+    for (auto& one : what.both)
       std::swap(one.old_one, one.new_one);
-    static_cast<void>(exchange(both, from)); // it comes up as before, or it did not before
-    for (const auto& one : both)
+    static_cast<void>(exchange(what.both, what.from, {})); // it comes up, or it did not before
+    for (const auto& one : what.both)
       one.between->end();
-    return take_back(good.error());
   }
-  report.took = std::chrono::steady_clock::now() - begun;
-  for (const auto& one : both)
+  for (const auto& [name, between] : what.added)
+    static_cast<void>(node_.unsubscribe(name));
+}
+
+/// The new version is at work: what of the old one is left goes.
+swap_report plugin_host::impl::settle(turn& what, loaded_plugin& which) {
+  swap_report report;
+  report.from = what.from->what->version();
+  report.to = what.to->what->version();
+  for (const auto& one : what.both)
     if (const auto [lanes, loss] = one.between->end(); !loss.empty())
       report.not_handed_over.push_back(one.subscription + ": " + loss);
     else if (lanes > 0)
       report.handed_over.push_back(one.subscription);
-  for (auto& [name, between] : added) {
+  for (auto& [name, between] : what.added) {
     report.added.push_back(name);
     which.handovers.emplace(name, std::move(between));
   }
-  for (const auto& one : from->what->handlers())
-    if (find_handler(*to->what, one.name) == nullptr) {
-      const auto name = subscription_name(*from->what, one);
+  for (const auto& one : what.from->what->handlers())
+    if (find_handler(*what.to->what, one.name) == nullptr) {
+      const auto name = subscription_name(*what.from->what, one);
       report.removed.push_back(name);
       which.handovers.erase(name);
       static_cast<void>(node_.unsubscribe(name));
     }
-  which.before = from;
-  which.now = to;
+  which.before = what.from;
+  which.now = what.to;
+  return report;
+}
+
+expected<swap_report> plugin_host::impl::take_over(loaded_plugin& which,
+                                                   const plugin_code_ptr& to) {
+  const auto from = which.now;
+  if (auto good = check_swap(*from->what, *to->what); !good)
+    return tl::unexpected(good.error());
+  auto ready = make_first_objects(*to);
+  if (!ready)
+    return tl::unexpected(stays(*from->what, ready.error()));
+  turn what{from, to, std::move(*ready), handlers_of_both(which, to)};
+  if (auto good = go_over(what); !good) {
+    go_back(what);
+    return tl::unexpected(stays(*from->what, good.error()));
+  }
+  const auto took = std::chrono::steady_clock::now() - *what.begun;
+  auto report = settle(what, which);
+  report.took = took;
   node_.say(log_level::info, "plugin " + std::string(to->what->name()) + ": version " + report.to +
                                  " took over from " + report.from);
   return report;

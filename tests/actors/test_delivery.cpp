@@ -168,3 +168,30 @@ TEST_CASE(
       told += sent[next]->seq(i) == first ? sent[next]->gap(i) : 0;
   CHECK(told == 7);
 }
+
+TEST_CASE(
+    "G105: other limits of an event's tries and time hold from then on, and its window stays") {
+  rig at({.retry = {.first = 0ms}});
+  const auto fail = [&] { // the last that it was given
+    const auto work = at.sent[0].back();
+    work->note({0, exception_note::kind::answered, outcome::retry("not now")});
+    at.report(work);
+  };
+  at.publish(1, "");
+  fail();
+  at.advance(1ms);
+  REQUIRE(at.sent[0].size() == 2); // tried again at once
+  subscription_options to{.window = 1, .time_limit = 100ms};
+  to.retry.give_up_after = 0ms;
+  at.core.change(to);
+  fail();
+  CHECK(at.core.idle()); // given up
+  at.publish(3, "");
+  CHECK(at.sent[0].back()->size() == 3);
+  at.sent[0].back()->begin(0);
+  at.core.on_wake(at.now, at.asked);
+  at.advance(99ms);
+  CHECK(at.core.stuck_lanes(at.now).empty());
+  at.advance(200ms);
+  CHECK(at.core.stuck_lanes(at.now) == std::vector<std::uint32_t>{0});
+}

@@ -325,3 +325,23 @@ TEST_CASE("G3: a handler that is started anew begins when the one before it has 
   at.ended(reader, at.starts[reader][0].generation);
   CHECK(at.starts[reader].size() == 2);
 }
+
+TEST_CASE("G105: where a handler runs, and when it starts again, can change when it starts anew") {
+  shell at({.workers = 2, .most = 8});
+  const auto which = at.subscribe("reader");
+  auto to = at.core.options(which);
+  to.execution = execution_place::own_thread;
+  to.restart = restart_kind::temporary;
+  to.concurrency = 5; // stays
+  at.core.change_options(which, to);
+  REQUIRE(at.core.restart_handlers(which, at.now, at.asked));
+  at.carry_out();
+  at.ended(which, 1);
+  CHECK(at.starts[which].size() == 2);
+  CHECK(at.core.options(which).execution == execution_place::own_thread);
+  CHECK(at.core.options(which).concurrency == 1);
+  at.ended(which, 2);
+  CHECK(at.core.status().empty());   // as a temporary one
+  at.core.change_options(which, to); // too late, and no harm
+  CHECK(at.core.change_limits("none", {}).error().code == errc::not_found);
+}

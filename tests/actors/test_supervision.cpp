@@ -591,6 +591,44 @@ TEST_CASE("supervision: a scope declared twice must have the same options") {
   logic.check();
 }
 
+TEST_CASE("G105: other limits of a scope hold from then on, and its strategy stays") {
+  auto options = one_for_one;
+  options.intensity = 1;
+  supervised s(options);
+  s.add(1);
+  s.fails_to_start(0); // counted
+  s.said();
+  auto stricter = one_for_all;
+  stricter.intensity = 0;
+  CHECK(s.logic.change_limits(s.scope, stricter));
+  CHECK(s.logic.options(s.scope).strategy == restart_strategy::one_for_one);
+  s.logic.check();
+  s.fails_to_start(0);
+  CHECK(s.logic.state(s.scope) == supervision::scope_state::quarantined);
+  s.logic.resume(s.scope, s.now, s.out);
+  auto wider = one_for_one;
+  wider.intensity = 5;
+  CHECK(s.logic.change_limits(s.scope, wider));
+  for (int i = 0; i < 5; ++i) {
+    s.fails_to_start(0);
+    s.wait(1s);
+  }
+  CHECK(s.running(0));
+  wider.period = 0s;
+  CHECK(s.logic.change_limits(s.scope, wider).error().code == errc::invalid_option);
+  CHECK(s.logic.options(s.scope).period == 10s);
+}
+
+TEST_CASE("G105: a child of another restart kind starts again, or not, as that says") {
+  supervised s(one_for_one);
+  s.add(2);
+  s.logic.change_restart(0, restart_kind::temporary);
+  s.said();
+  s.crashes(0);
+  s.crashes(1);
+  CHECK(s.said() == "ended 0\nstart 1.2\n");
+}
+
 TEST_CASE("supervision: scope options beyond their limits are refused by name") {
   const auto refuses = [](std::string_view word, auto change) {
     scope_options options;

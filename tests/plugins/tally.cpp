@@ -5,6 +5,8 @@
 //   TALLY_CHOKES       its restore throws
 //   TALLY_CONCURRENCY  how many
 //   TALLY_ALSO         it has a second handler
+//   TALLY_HASTY        it gives an event up at once, and its scope too
+// 1.0.0 cannot digest what is poison, and keeps what may be done later.
 
 #include "lesson.capnp.h"
 #include "tally.capnp.h"
@@ -14,8 +16,20 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace {
+
+#ifdef TALLY_HASTY
+constexpr bool cannot_digest = true;
+constexpr edupulse::retry_options retry{.max_crashes = 1};
+constexpr std::uint32_t intensity = 1;
+#else
+constexpr bool cannot_digest = std::string_view(TALLY_VERSION) == "1.0.0";
+constexpr edupulse::retry_options retry{};
+constexpr std::uint32_t intensity = 10;
+#endif
 
 class tally {
 public:
@@ -25,12 +39,16 @@ public:
 #endif
   }
 
-  void handle(LessonPublished::Reader lesson, edupulse::context& ctx) {
+  edupulse::outcome handle(LessonPublished::Reader lesson, edupulse::context& ctx) {
     for (volatile std::int64_t i = 0; i < turns_;)
       i = i + 1;
     const std::string id = lesson.getLessonId();
-    if (lesson.getBody() == "poison" && std::string_view(TALLY_VERSION) == "1.0.0")
+    if (lesson.getBody() == "poison" && cannot_digest)
       throw std::runtime_error("cannot digest this");
+    if (lesson.getBody() == "later" && std::string_view(TALLY_VERSION) == "1.0.0") {
+      kept_.push_back(ctx.defer());
+      return edupulse::outcome::deferred();
+    }
     const auto count = ++counts_[id];
     static_cast<void>(ctx.publish<Counted>([&](auto event) {
       event.setLessonId(id);
@@ -38,6 +56,7 @@ public:
       event.setVersion(TALLY_VERSION);
       event.setNumber(lesson.getTitle());
     }));
+    return edupulse::outcome::ok();
   }
 
 #ifndef TALLY_FORGETS
@@ -62,6 +81,7 @@ public:
 private:
   const std::int64_t turns_;
   std::map<std::string, std::uint64_t> counts_;
+  std::vector<edupulse::deferral> kept_;
 };
 
 #ifndef TALLY_CONCURRENCY
@@ -71,13 +91,14 @@ private:
 constexpr edupulse::plugin description() {
   edupulse::plugin is("tally", TALLY_VERSION);
   is.about("Counts lessons; \"quoted\"")
-      .scope({.strategy = edupulse::restart_strategy::one_for_all})
+      .scope({.strategy = edupulse::restart_strategy::one_for_all, .intensity = intensity})
       .setting("turns", 0, "of a loop, for each event")
       .setting("label", "none", "a text")
       .setting("rate", 0.5, "a number")
       .setting("loud", false, "a flag")
       .publishes<Counted>()
-      .handler<LessonPublished, tally>("counter", {.concurrency = TALLY_CONCURRENCY});
+      .handler<LessonPublished, tally>("counter",
+                                       {.concurrency = TALLY_CONCURRENCY, .retry = retry});
 #ifdef TALLY_ALSO
   is.handler<LessonWithdrawn>("also", [](auto) {});
 #endif

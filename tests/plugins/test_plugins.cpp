@@ -57,6 +57,18 @@ TEST_CASE("G104: a plugin whose subscription's name is taken leaves nothing behi
   CHECK(n.plugins.list().empty());
 }
 
+TEST_CASE("G104: a plugin whose handler's constructor throws is refused, and leaves nothing") {
+  plugin_node n;
+  const auto refused = n.plugins.load(plugin_path("tally_3_throws"), {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::refused);
+  CHECK(refused.error().text.find("handler 'counter': its constructor threw: no database") !=
+        std::string::npos);
+  CHECK_FALSE(n.at.find("tally.counter"));
+  CHECK(n.plugins.list().empty());
+  CHECK(trouble(n.plugins.load(plugin_path("tally_1"), {})) == "");
+}
+
 TEST_CASE("G104: settings are those that the plugin declares, of their types") {
   plugin_node n;
   const auto load = [&](const plugin_values& values) {

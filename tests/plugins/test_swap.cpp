@@ -1,11 +1,14 @@
 // One version of a plugin takes over from another, under load.
 
+#include "runtime/plugins/declared.hpp"
 #include "tests/plugins/plugin_fixture.hpp"
 #include <algorithm>
 #include <atomic>
 #include <thread>
 
 using namespace edupulse;
+using namespace std::chrono_literals;
+using edupulse::test::eventually;
 using edupulse::test::plugin_node;
 using edupulse::test::plugin_path;
 using edupulse::test::trouble;
@@ -146,11 +149,99 @@ TEST_CASE("G105: a swap that would change how events come to a handler is refuse
   REQUIRE(trouble(n.plugins.load(plugin_path("tally_1"), {})) == "");
   const auto refused = n.plugins.swap("tally", plugin_path("tally_6_wider"), {});
   REQUIRE_FALSE(refused);
-  CHECK(refused.error().text.find("concurrency") != std::string::npos);
+  CHECK(refused.error().text.find("in its handler 'counter' `concurrency` 2, and 1.0.0 has 1") !=
+        std::string::npos);
   CHECK_FALSE(n.plugins.swap("other", plugin_path("tally_2"), {}));
   CHECK_FALSE(n.plugins.swap("tally", plugin_path("unruly_throws"), {}));
   CHECK_FALSE(n.plugins.rollback("tally"));
   CHECK_FALSE(n.plugins.rollback("other"));
+}
+
+TEST_CASE("G105: an option that a swap cannot change is refused by name, with both values") {
+  using options = plugin_handler_options;
+  const auto difference = [](const options& before, const options& after) {
+    const plugin from = plugin("p", "1").handler<LessonPublished>(
+        "h", [](auto) {}, before);
+    const plugin to = plugin("p", "2").handler<LessonPublished>(
+        "h", [](auto) {}, after);
+    const auto refused = check_swap(from, to);
+    return refused ? "" : refused.error().text.substr(0, refused.error().text.find(':'));
+  };
+  const auto says = [](const char* what) {
+    return std::string("version 2 of plugin 'p' has in its handler 'h' ") + what;
+  };
+  CHECK(difference({}, {.filter = "lesson.*"}) == says("`filter` \"lesson.*\", and 1 has none"));
+  CHECK(difference({.group = "a"}, {.group = "b"}) == says("`group` \"b\", and 1 has \"a\""));
+  CHECK(difference({}, {.order = event_order::strict}) == says("`order` strict, and 1 has keyed"));
+  CHECK(difference({}, {.window = 5}) == says("`window` 5, and 1 has 1024"));
+  CHECK(difference({}, {.backlog_events = 9}) == says("`backlog_events` 9, and 1 has 8192"));
+  CHECK(difference({}, {.backlog_bytes = 9000}) == says("`backlog_bytes` 9000, and 1 has 4194304"));
+  CHECK(difference({}, {.overload = overload_policy::drop_oldest}) ==
+        says("`overload` dropOldest, and 1 has wait"));
+  CHECK(difference({}, {.stall_after = 1500us}) ==
+        says("`stall_after` 1500000 ns, and 1 has 2000 ms"));
+  CHECK(difference({}, {.dead = after_dead_letter::pause_key}) ==
+        says("`dead` pauseKey, and 1 has next"));
+  CHECK(difference({}, {.retry = {.first = 1s}}) == "");
+  CHECK(difference({}, {.time_limit = 1s, .execution = execution_place::own_thread}) == "");
+  CHECK(difference({}, {.restart = restart_kind::transient,
+                        .quarantine = quarantine_policy::dead_letter}) == "");
+  CHECK(difference({}, {.retry = {.factor = 0.5}}) == "handler 'h'"); // no value that it may have
+  const plugin other = plugin("p", "2").handler<LessonWithdrawn>("h", [](auto) {});
+  CHECK(check_swap(plugin("p", "1").handler<LessonPublished>("h", [](auto) {}), other)
+            .error()
+            .text.find("`event` \"lesson.withdrawn\", and 1 has \"lesson.published\"") !=
+        std::string::npos);
+  CHECK(check_swap(plugin("p", "1"),
+                   plugin("p", "2").scope({.strategy = restart_strategy::rest_for_one}))
+            .error()
+            .text.find("in its scope `strategy` restForOne, and 1 has oneForOne") !=
+        std::string::npos);
+}
+
+TEST_CASE("G105: how often a new version tries an event, and may end, takes effect with the swap") {
+  plugin_node n;
+  REQUIRE(trouble(n.plugins.load(plugin_path("tally_1"), {})) == "");
+  const auto attempts_at_poison = [&] {
+    n.publish("a", 0, "poison");
+    eventually([&] { return n.at.dead_letters()->size() == 1; });
+    const auto letter = n.at.dead_letters()->front();
+    REQUIRE(n.at.discard(letter.id));
+    return letter.attempts.size();
+  };
+  REQUIRE(trouble(n.plugins.swap("tally", plugin_path("tally_8_hasty"), {})) == "");
+  CHECK(attempts_at_poison() == 1);
+  REQUIRE(trouble(n.plugins.rollback("tally")) == "");
+  CHECK(attempts_at_poison() == 5);
+}
+
+TEST_CASE("G105: an event that waits for its next try, or was put off, is given to the new version "
+          "once, and in order") {
+  const auto* const how = GENERATE("poison", "later");
+  plugin_node n;
+  REQUIRE(trouble(n.plugins.load(plugin_path("tally_1"), {})) == "");
+  constexpr int keys = 5;
+  for (int i = 0; i < keys; ++i)
+    n.publish("lesson-" + std::to_string(i), i, how);
+  for (int i = keys; i < 8 * keys; ++i)
+    n.publish("lesson-" + std::to_string(i % keys), i);
+  // Each of the first ones was tried.
+  eventually([&] {
+    const auto at = n.at.ledger().lines.at(0);
+    return how == std::string_view("poison") ? at.crashes >= keys
+                                             : n.at.subscriptions().at(1).in_flight >= keys;
+  });
+  REQUIRE(trouble(n.plugins.swap("tally", plugin_path("tally_2"), {})) == "");
+  n.await(8 * keys);
+  REQUIRE(n.at.drain(std::chrono::seconds(30)));
+  check_nothing_lost_or_twice(n, 8 * keys);
+  std::map<std::string, int> last;
+  for (const auto& one : n.all()) {
+    CHECK(one.version == "2.0.0");
+    CHECK(std::stoi(one.number) >= last[one.lesson]);
+    last[one.lesson] = std::stoi(one.number);
+  }
+  CHECK(n.at.dead_letters()->empty());
 }
 
 TEST_CASE("G105: each of several handlers hands its state to the one with the same keys") {

@@ -160,14 +160,16 @@ public:
 
   /// `file`: an absolute path without `..` and symbolic links, that only root and the owner of this
   /// process can change; what is loaded is a private copy. Errors: `refused`, saying why in a
-  /// sentence; `duplicate_name` for a plugin, or a subscription, that is there already;
+  /// sentence, also for what a handler's constructor throws; `duplicate_name` for a plugin, or a
+  /// subscription, that is there already;
   /// `invalid_option` for a setting; `io`; those of `node::subscribe`.
   expected<plugin_status> load(const std::filesystem::path& file, const plugin_values& settings);
   /// The version in `file`, of the same name, takes over: each handler ends the call it is in, its
   /// successor goes on with the next event, and nothing is lost or handled twice. Handlers are told
-  /// apart by name; those of both versions must agree on filter, group, order and the other options
-  /// of their subscription. Errors: as of `load`, and then nothing has changed; `timed_out` when an
-  /// old handler did not return or a new one did not start, and then the old version is back.
+  /// apart by name; `retry`, `time_limit`, `execution`, `restart`, `quarantine` and the
+  /// scope's limits are then those of the new version; in the other options both must agree.
+  /// Errors: as of `load`, and then nothing has changed; `timed_out` when an old handler did not
+  /// return or a new one did not start, and then the old version is back.
   expected<swap_report> swap(std::string_view name, const std::filesystem::path& file,
                              const plugin_values& settings);
   /// Back to the version before the last swap, with the settings it had. It is still in memory.
