@@ -137,6 +137,32 @@ TEST_CASE("G102: with a list of what is allowed, nothing else is loaded or swapp
   CHECK(trouble(strict->swap("tally", plugin_path("tally_2"), {})) == "");
 }
 
+TEST_CASE("G101: a plugin of another compiler is refused by the compiler's name") {
+  if (!fs::exists(fs::path(PLUGIN_DIR) / "libtally_foreign.so")) {
+    WARN("there is no compiler but the one that built this (clang++ or g++): skipped");
+    return;
+  }
+#ifdef __clang__
+  const char* const own = "clang ";
+  const char* const other = "gcc ";
+#else
+  const char* const own = "gcc ";
+  const char* const other = "clang ";
+#endif
+  const auto file = plugin_path("tally_foreign");
+  const auto manifest = read_plugin_manifest(file);
+  REQUIRE(trouble(manifest) == "");
+  CHECK(manifest->version == "9.0.0");
+  plugin_node n;
+  const auto refused = n.plugins.load(file, {});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::refused);
+  says(refused.error().text, std::string("it was built with \"") + other);
+  says(refused.error().text, std::string("and this node with \"") + own);
+  REQUIRE(trouble(n.plugins.load(plugin_path("tally_1"), {})) == "");
+  CHECK(n.plugins.swap("tally", file, {}).error().text == refused.error().text);
+}
+
 TEST_CASE("G103: a plugin whose static constructors throw, exit, crash or hang harms nobody") {
   plugin_node n;
   auto patient =
