@@ -1,7 +1,6 @@
 #include "runtime/cli/plugin_show.hpp"
 
 #include "runtime/cli/show.hpp"
-#include "schemas/error.hpp"
 #include <cstdio>
 #include <iostream>
 #include <memory>
@@ -10,18 +9,12 @@ namespace edupulse::cli {
 
 namespace {
 
-/// As `quote`, without the quotes: columns are enough.
-std::string plain(std::string_view text) {
-  const auto quoted = quote(text, 512);
-  const auto end = quoted.rfind('"');
-  return quoted.substr(1, end - 1) + quoted.substr(end + 1);
-}
-std::string or_dash(const std::string& text) { return text.empty() ? "-" : plain(text); }
+std::string or_dash(const std::string& text) { return text.empty() ? "-" : text; }
 
 std::string handlers_text(const plugin_manifest& of) {
   table rows({"HANDLER", "EVENT", "FILTER", "GROUP", "STATE"});
   for (const auto& one : of.handlers)
-    rows.add({plain(one.name), one.event.empty() ? "any" : plain(one.event), or_dash(one.filter),
+    rows.add({one.name, one.event.empty() ? "any" : one.event, or_dash(one.filter),
               or_dash(one.group), one.hands_over ? "goes to the next version" : "-"});
   return "\n" + rows.text();
 }
@@ -29,14 +22,14 @@ std::string handlers_text(const plugin_manifest& of) {
 std::string events_text(const plugin_manifest& of) {
   table rows({"PUBLISHES"});
   for (const auto& one : of.publishes)
-    rows.add({plain(one)});
+    rows.add({one});
   return of.publishes.empty() ? "" : "\n" + rows.text();
 }
 
 std::string settings_text(const plugin_manifest& of) {
   table rows({"SETTING", "TYPE", "DEFAULT", "WHAT IT IS"});
   for (const auto& one : of.settings)
-    rows.add({plain(one.name), plain(one.type), or_dash(one.by_default), plain(one.about)});
+    rows.add({one.name, one.type, or_dash(one.by_default), one.about});
   return of.settings.empty() ? "" : "\n" + rows.text();
 }
 
@@ -76,9 +69,9 @@ int run_show(const std::string& file, bool as_json) {
 } // namespace
 
 std::string plugin_text(const plugin_manifest& of) {
-  std::string text = plain(of.name) + " " + plain(of.version);
-  text += of.about.empty() ? "\n" : ": " + plain(of.about) + "\n";
-  text += "built with " + plain(of.fingerprint) + "\n";
+  std::string text = printable(of.name) + " " + printable(of.version);
+  text += of.about.empty() ? "\n" : ": " + printable(of.about) + "\n";
+  text += "built with " + printable(of.fingerprint) + "\n";
   return text + handlers_text(of) + events_text(of) + settings_text(of);
 }
 

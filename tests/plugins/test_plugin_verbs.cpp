@@ -7,6 +7,7 @@
 #include "tests/plugins/plugin_fixture.hpp"
 #include "tests/support/program.hpp"
 #include <algorithm>
+#include <regex>
 #include <set>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -130,9 +131,9 @@ TEST_CASE("G100: what a plugin is can be shown, and as JSON it is its manifest")
   REQUIRE(manifest);
   const auto text = plugin_text(*manifest);
   INFO(text);
-  for (const char* part : {"tally 1.0.0: Counts lessons", "built with gcc", "lesson.published",
-                           "goes to the next version", "tally.counted", "turns", "integer",
-                           "of a loop, for each event"})
+  for (const char* part : {"tally 1.0.0: Counts lessons; \"quoted\"\n", "built with gcc",
+                           "lesson.published", "goes to the next version", "tally.counted", "turns",
+                           "integer", "of a loop, for each event"})
     if (std::string_view(part) != "built with gcc" || has(manifest->fingerprint, "gcc"))
       CHECK(has(text, part));
   CHECK(plugin_json(*manifest) == manifest->json + "\n");
@@ -150,9 +151,11 @@ TEST_CASE("G100: a terminal takes nothing that a manifest says for a command") {
     return std::all_of(text.begin(), text.end(),
                        [](char c) { return c == '\n' || (c >= 0x20 && c < 0x7f); });
   };
+  const auto text = plugin_text(evil);
   const auto json = plugin_json(evil);
   INFO(json);
-  CHECK(harmless(plugin_text(evil)));
+  CHECK(has(text, "\\x1b]0;owned\\x07 \\xc2\\x9b2J \\xc2\\x9b \\xe2\\x80\\xae \xf0\x9f\x98\x80"));
+  CHECK(harmless(std::regex_replace(text, std::regex("\xf0\x9f\x98\x80"), "")));
   CHECK(harmless(json));
   CHECK(has(json, R"(\u009b2J \u009b \u202e \ud83d\ude00 \ud83d\ude00)"));
   CHECK(manifest_of(json).about == evil.about);
