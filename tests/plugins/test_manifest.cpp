@@ -5,7 +5,9 @@
 #include "runtime/plugins/plugin_code.hpp"
 #include "tests/plugins/plugin_fixture.hpp"
 #include "tests/support/seed.hpp"
+#include <cstring>
 #include <fstream>
+#include <link.h>
 
 using namespace edupulse;
 using edupulse::test::plugin_path;
@@ -83,6 +85,32 @@ TEST_CASE("G100: a library cut at any byte is refused, and nothing is read beyon
     REQUIRE_FALSE(cut);
     REQUIRE(cut.error().code == errc::refused);
   }
+}
+
+TEST_CASE("G100: a manifest of more than 1 MiB is refused, wherever it lies in the file") {
+  auto bytes = bytes_of(plugin_path("tally_1"));
+  const auto manifest = read(bytes)->manifest;
+  ElfW(Ehdr) header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  const auto offset = static_cast<std::size_t>(manifest.data() - bytes.data());
+  const auto set_size = [&](std::size_t size) {
+    for (std::size_t i = 0; i < header.e_shnum; ++i) {
+      ElfW(Shdr) section;
+      const auto at = bytes.data() + header.e_shoff + i * sizeof section;
+      std::memcpy(&section, at, sizeof section);
+      if (section.sh_offset != offset)
+        continue;
+      section.sh_size = size;
+      std::memcpy(at, &section, sizeof section);
+    }
+  };
+  bytes.resize(bytes.size() + (2u << 20));
+  set_size(1u << 20);
+  CHECK(read(bytes)->manifest.size() == 1u << 20);
+  set_size((1u << 20) + 1);
+  CHECK(read(bytes).error().text.find("larger than 1 MiB") != std::string::npos);
+  set_size(bytes.size() - offset + 1);
+  CHECK(read(bytes).error().text.find("lies outside of it") != std::string::npos);
 }
 
 TEST_CASE("G100: damage anywhere in the tables of a library is followed nowhere outside of it") {
