@@ -33,6 +33,8 @@ struct Request {
     pluginSwap @13 :PluginSwap;
     pluginRollback @14 :Text;
     publish @15 :Publish;
+    pluginCrashes @16 :Text;
+    # Of a plugin. Empty: of all.
   }
 }
 
@@ -94,6 +96,8 @@ struct Answer {
     plugin @10 :Plugin;
     swapped @11 :Swapped;
     published @12 :Published;
+    crashes @13 :List(Crash);
+    # The latest first; at most 1,000.
   }
 }
 
@@ -241,4 +245,26 @@ struct Swapped {
   handedOver @4 :List(Text);
   # Handlers: without a successor, new, and those whose state the new version has.
   tookMs @5 :UInt64;
+  notHandedOver @6 :List(Text);
+  # Handlers whose state was lost on the way, each with why: they began anew.
+}
+
+struct Crash {
+  event @0 :Text;
+  # Its id.
+  handler @1 :Text;
+  # PLUGIN.HANDLER
+  version @2 :Text;
+  # Of the plugin: another version may be given the event.
+  signal @3 :Text;
+  # Of the last time: "Segmentation fault (11)", or how else the process ended.
+  lastMs @4 :Int64;
+  deaths @5 :UInt32;
+  # Of the process, while the handler had the event.
+  proven @6 :UInt32;
+  # Of them those that were seen to be its own.
+  refused @7 :Bool;
+  # The handler is not given the event again; else it is suspected.
+  backtrace @8 :Text;
+  # Empty: nobody saw it.
 }

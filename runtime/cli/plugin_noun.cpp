@@ -48,7 +48,23 @@ std::string swapped_text(const std::string& name, control::Answer::Reader answer
   add("new: ", from.getAdded());
   add("gone, with what was waiting for them: ", from.getRemoved());
   add("state was handed over: ", from.getHandedOver());
+  for (const auto one : from.getNotHandedOver())
+    text += "began anew, its state was lost: " + printable(one.cStr()) + "\n";
   return text;
+}
+
+std::string crashes_text(control::Answer::Reader answer) {
+  table all({"EVENT", "HANDLER", "VERSION", "DEATHS", "STATE", "LAST", "HOW"});
+  for (const auto one : answer.getCrashes()) {
+    const std::string_view where = one.getBacktrace().cStr();
+    auto how = std::string(one.getSignal().cStr());
+    if (!where.empty())
+      how += ", at " + std::string(where.substr(0, where.find('\n')));
+    all.add({one.getEvent().cStr(), one.getHandler().cStr(), one.getVersion().cStr(),
+             std::to_string(one.getDeaths()), one.getRefused() ? "refused" : "suspect",
+             time_text(one.getLastMs()), std::move(how)});
+  }
+  return all.text("no event has been with a handler when the node died");
 }
 
 /// The node may be in another directory than whoever types.
@@ -115,6 +131,12 @@ void add_plugin(CLI::App& to, tool& with) {
   add_file(swapping, *what, "the other version");
   name(add_verb(noun, with, "rollback", "back to the version before the last swap",
                 [&with, what] { return roll_back(with, *what); }));
+  add_verb(
+      noun, with, "crashes", "events that handlers had when the node died, and which are refused",
+      [&with, what] {
+        return with.show([&](auto request) { request.setPluginCrashes(what->name); }, crashes_text);
+      })
+      .add_option("NAME", what->name, "of one plugin; else of all");
   add_plugin_show(noun, with.run, with.json_wanted);
   add_plugin_new(noun, with.run);
   add_plugin_verify(noun, with.run);

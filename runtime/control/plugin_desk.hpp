@@ -23,6 +23,7 @@ public:
   virtual expected<swap_report> swap(std::string_view name, const std::filesystem::path& file,
                                      const setting_list& with) = 0;
   virtual expected<swap_report> rollback(std::string_view name) = 0;
+  virtual expected<std::vector<crash_record>> crash_records(std::string_view plugin) const = 0;
 };
 
 } // namespace edupulse

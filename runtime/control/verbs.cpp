@@ -36,6 +36,8 @@ expected<void> carry_out(bench& on, Request::Reader what, Answer::Builder to) {
     return swap_plugin(on, what.getPluginSwap(), to);
   case Request::PLUGIN_ROLLBACK:
     return roll_back_plugin(on, view(what.getPluginRollback()), to);
+  case Request::PLUGIN_CRASHES:
+    return list_crashes(on, view(what.getPluginCrashes()), to);
   case Request::PUBLISH:
     return publish(on, what.getPublish(), to);
   }

@@ -50,6 +50,7 @@ expected<void> list_plugins(bench& on, Answer::Builder to);
 expected<void> load_plugin(bench& on, PluginLoad::Reader what, Answer::Builder to);
 expected<void> swap_plugin(bench& on, PluginSwap::Reader what, Answer::Builder to);
 expected<void> roll_back_plugin(bench& on, std::string_view name, Answer::Builder to);
+expected<void> list_crashes(bench& on, std::string_view plugin, Answer::Builder to);
 
 // -- for all of them ------------------------------------------------------------------------
 inline std::string_view view(capnp::Text::Reader text) noexcept {

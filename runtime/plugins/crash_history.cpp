@@ -69,4 +69,34 @@ crash_history::refused(crash_notes::limits most) {
   }
 }
 
+expected<std::vector<crash_record>> crash_history::records(std::string_view plugin,
+                                                           crash_notes::limits most) {
+  auto rows = in.prepare("SELECT event, handler, proven, suspected, how, at, "
+                         "proven >= ?1 OR proven + suspected >= ?2 FROM crashes "
+                         "WHERE ?3 = '' OR substr(handler, 1, length(?3) + 1) = ?3 || '.' "
+                         "ORDER BY at DESC, rowid DESC LIMIT 1000");
+  if (!rows)
+    return tl::unexpected(rows.error());
+  rows->bind(std::int64_t{most.proven}).bind(std::int64_t{most.suspected}).bind(plugin);
+  std::vector<crash_record> all;
+  for (;;) {
+    const auto more = rows->step();
+    if (!more)
+      return tl::unexpected(more.error());
+    if (!*more)
+      return all;
+    auto& one = all.emplace_back();
+    one.event = rows->text(0);
+    const auto handler = rows->text(1);
+    const auto at = handler.rfind('@');
+    one.handler = handler.substr(0, at);
+    one.version = at == std::string::npos ? "" : handler.substr(at + 1);
+    one.proven = static_cast<std::uint32_t>(rows->number(2));
+    one.deaths = one.proven + static_cast<std::uint32_t>(rows->number(3));
+    one.how = rows->text(4);
+    one.last_ms = rows->number(5) * 1000;
+    one.refused = rows->number(6) != 0;
+  }
+}
+
 } // namespace edupulse

@@ -99,7 +99,7 @@ expected<std::unique_ptr<crash_notes>> crash_notes::open(const fs::path& data_di
   const auto calls = data_dir / "calls";
   const auto backtrace = data_dir / "backtrace";
   auto found = read_slots(calls, backtrace);
-  auto history = crash_history::open(data_dir / "crashes.sqlite");
+  auto history = crash_history::open(crash_history::file_in(data_dir));
   if (!history)
     return tl::unexpected(history.error());
   if (auto good = history->add(found); !good)

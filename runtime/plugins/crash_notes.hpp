@@ -36,9 +36,9 @@ struct call_slot {
   std::atomic<std::int32_t> how; ///< the signal; 0: exit()
   std::array<unsigned char, 16> event;
   std::array<unsigned char, 16> publisher;
-  std::array<char, 152> handler; ///< SUBSCRIPTION@VERSION, ended by a zero
+  std::array<char, 216> handler; ///< SUBSCRIPTION@VERSION, whole, ended by a zero
 };
-static_assert(sizeof(call_slot) == 192 && std::atomic<std::uint32_t>::is_always_lock_free);
+static_assert(sizeof(call_slot) == 256 && std::atomic<std::uint32_t>::is_always_lock_free);
 
 /// A call that did not return.
 struct fatal_call {

@@ -4,6 +4,7 @@
 
 #include "runtime/caf_behavior.hpp"
 #include "runtime/node_access.hpp"
+#include "runtime/plugins/crash_history.hpp"
 #include "runtime/plugins/declared.hpp"
 #include "runtime/plugins/probe.hpp"
 #include "runtime/plugins/sha256_list.hpp"
@@ -46,7 +47,7 @@ expected<void> plugin_host::impl::read_crashes() {
   const auto& data_dir = node_.options().data_dir;
   if (data_dir.empty() || options_.crashes_max == 0)
     return {};
-  auto notes = crash_notes::open(data_dir, {options_.crashes_max, options_.deaths_max});
+  auto notes = crash_notes::open(data_dir, most_crashes());
   if (!notes)
     return tl::unexpected(notes.error());
   notes_ = std::move(*notes);
@@ -61,6 +62,16 @@ expected<void> plugin_host::impl::read_crashes() {
                   one.how);
   }
   return {};
+}
+
+expected<std::vector<crash_record>>
+plugin_host::impl::crash_records(std::string_view plugin) const {
+  if (!notes_)
+    return std::vector<crash_record>();
+  auto history = crash_history::open(crash_history::file_in(node_.options().data_dir));
+  if (!history)
+    return tl::unexpected(history.error());
+  return history->records(plugin, most_crashes());
 }
 
 expected<plugin_code_ptr> plugin_host::impl::bring_in(const std::filesystem::path& file,
@@ -249,5 +260,8 @@ const event_type* plugin_host::type_of(std::string_view event) const {
 }
 plugin_desk& plugin_host::desk() noexcept { return *impl_; }
 const std::vector<crashed_call>& plugin_host::crashes() const noexcept { return impl_->crashes(); }
+expected<std::vector<crash_record>> plugin_host::crash_records(std::string_view plugin) const {
+  return impl_->crash_records(plugin);
+}
 
 } // namespace edupulse

@@ -30,6 +30,7 @@ public:
   }
   expected<swap_report> rollback(std::string_view name) override;
   std::vector<plugin_status> list() const override;
+  expected<std::vector<crash_record>> crash_records(std::string_view plugin) const override;
   const event_type* type_of(std::string_view event) const;
 
 private:
@@ -66,6 +67,7 @@ private:
                         const handover_ptr& between);
   handler_recipe bare_recipe(const plugin_code_ptr& code, const plugin_handler& which,
                              const handover_ptr& between);
+  crash_notes::limits most_crashes() const { return {options_.crashes_max, options_.deaths_max}; }
   plugin_status status_of(const loaded_plugin& of,
                           const std::vector<subscription_status>& all) const;
 

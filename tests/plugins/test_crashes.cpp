@@ -1,8 +1,10 @@
 // A plugin's handler that ends its process, again and again.
 
 #include "lesson.capnp.h"
+#include "runtime/plugins/crash_history.hpp"
 #include "tally.capnp.h"
 #include "tests/plugins/plugin_fixture.hpp"
+#include "tests/support/events.hpp"
 #include "tests/support/program.hpp"
 #include <algorithm>
 
@@ -95,6 +97,53 @@ void check_refused_after(int times, const std::string& how, int exit_code, const
 }
 
 } // namespace
+
+namespace {
+
+/// A process that dies in a call, as far as its notes go.
+void die_in_a_call(const scratch_dir& data, const std::string& handler, const envelope_ptr& event) {
+  const auto calls = data / "calls";
+  {
+    const auto notes = crash_notes::open(data.path(), {}).value();
+    auto* const slot = notes->take(handler);
+    REQUIRE(slot != nullptr);
+    const crash_notes::call call(*notes, slot, *event);
+    std::filesystem::copy_file(calls, data / "kept");
+  }
+  std::filesystem::rename(data / "kept", calls);
+}
+
+} // namespace
+
+TEST_CASE("G106: deaths that nobody saw are counted, by handler, version and event") {
+  const scratch_dir data;
+  // As long as names and versions can be.
+  const auto handler =
+      std::string(63, 'p') + "." + std::string(63, 'h') + "@" + std::string(63, '1');
+  const auto other = handler.substr(0, handler.size() - 1) + "2";
+  const auto event = test::make_event();
+  for (int deaths = 1; deaths <= 5; ++deaths) {
+    die_in_a_call(data, handler, event);
+    const auto notes = crash_notes::open(data.path(), {}).value();
+    REQUIRE(notes->found().size() == 1);
+    CHECK(notes->found()[0].handler == handler);
+    CHECK(notes->found()[0].event == event->id());
+    CHECK((notes->refusal(handler, event->id()) != nullptr) == (deaths == 5));
+    CHECK(notes->refusal(other, event->id()) == nullptr);
+    CHECK(notes->refusal(handler, test::make_event()->id()) == nullptr);
+    auto history = crash_history::open(crash_history::file_in(data.path())).value();
+    const auto known = history.records(std::string(63, 'p'), {}).value();
+    REQUIRE(known.size() == 1);
+    CHECK(known[0].handler == handler.substr(0, 127));
+    CHECK(known[0].version == std::string(63, '1'));
+    CHECK(known[0].deaths == static_cast<std::uint32_t>(deaths));
+    CHECK(known[0].proven == 0);
+    CHECK(known[0].refused == (deaths == 5));
+    CHECK(history.records("", {}).value().size() == 1);
+    CHECK(history.records(std::string(62, 'p'), {}).value().empty());
+  }
+  CHECK(crash_notes::open(data.path(), {}).value()->found().empty()); // it ended well
+}
 
 TEST_CASE(
     "G106: an event that crashes its process twice is refused by the third, with the signal") {

@@ -62,10 +62,15 @@ public:
   expected<swap_report> swap(std::string_view name, const std::filesystem::path& file,
                              const setting_list& with) override {
     note("swap " + std::string(name) + " " + file.native(), with);
-    return swap_report{"1", "2", {"old"}, {"new"}, {"stats"}, {}, 12ms};
+    return swap_report{"1", "2", {"old"}, {"new"}, {"stats"}, {"b: large"}, 12ms};
   }
   expected<swap_report> rollback(std::string_view name) override {
     return fail(errc::not_found, "there is nothing to go back to for " + quote(name));
+  }
+  expected<std::vector<crash_record>> crash_records(std::string_view plugin) const override {
+    if (plugin != "search")
+      return fail(errc::io, "no disk");
+    return std::vector<crash_record>(1);
   }
   std::string noted;
 
@@ -221,8 +226,12 @@ TEST_CASE("plugins are whoever's who runs them, and a node without any says so")
   CHECK(desk.noted == "swap search /opt/b.so");
   CHECK((*swapped).getSwapped().getTo() == "2");
   CHECK((*swapped).getSwapped().getHandedOver()[0] == "stats");
+  CHECK((*swapped).getSwapped().getNotHandedOver()[0] == "b: large");
   CHECK(one.tell([](auto request) { request.setPluginRollback("search"); }).trouble() ==
         "not_found");
+  CHECK((*one.tell([](auto request) { request.setPluginCrashes("search"); })).getCrashes().size() ==
+        1);
+  CHECK(one.tell([](auto request) { request.setPluginCrashes(""); }).trouble() == "io");
 }
 
 TEST_CASE("after its node has stopped, a control socket says that, and does not hang") {

@@ -99,10 +99,19 @@ public:
   expected<swap_report> swap(std::string_view name, const std::filesystem::path& file,
                              const setting_list&) override {
     noted = "swap " + std::string(name) + " " + file.native();
-    return swap_report{"1", "2", {}, {"search.new"}, {}, {}, 7ms};
+    return swap_report{
+        "1", "2", {}, {"search.new"}, {}, {"search.index: snapshot() threw: \x1b", "b: large"},
+        7ms};
   }
   expected<swap_report> rollback(std::string_view) override {
     return fail(errc::not_found, "nothing to go back to");
+  }
+  expected<std::vector<crash_record>> crash_records(std::string_view plugin) const override {
+    if (plugin == "quiet")
+      return std::vector<crash_record>();
+    return std::vector<crash_record>{
+        {"e1", "search.index", "1.0.0", 2, 2, true, "Aborted (6), at\nlibx.so(+0x1f)\nlibc.so", 0},
+        {"e2", "search.index", "1.0.0", 1, 0, false, "the process was killed", 1000}};
   }
   std::string noted;
 };
@@ -239,12 +248,35 @@ TEST_CASE("edupulse: plugins are loaded, swapped and rolled back by whoever runs
   CHECK_THAT(one.say({"plugin", "swap", "search", "/c.so"}),
              Contains("search went from 1 to 2 in 7 ms") && Contains("search.new"));
   CHECK(desk.noted == "swap search /c.so");
+  CHECK_THAT(one.say({"plugin", "swap", "search", "/c.so"}),
+             Contains("state was lost: search.index: snapshot() threw: \\x1b\n") &&
+                 Contains("state was lost: b: large\n"));
+  CHECK(one.json({"plugin", "swap", "search", "/c.so"})["notHandedOver"][1] == "b: large");
   const auto back = one.tool({"plugin", "rollback", "search", "--json"});
   CHECK(back.code == 1);
   CHECK(parse_json(back.output)["error"]["code"] == "not_found");
   CHECK(one.tool({"plugin", "load", "/b.so", "--set", "path"}).code == 2);
   const attended without;
   CHECK_THAT(without.tool({"plugin", "ls"}).errors, Contains("takes no plugins"));
+}
+
+TEST_CASE("G106: an operator sees which events the node died with, and which are refused") {
+  noting_desk desk;
+  const attended one(&desk);
+  const auto table = one.say({"plugin", "crashes"});
+  CHECK_THAT(table, Contains("e1") && Contains("refused") &&
+                        Contains("Aborted (6), at libx.so(+0x1f)\n") &&
+                        Contains("suspect  1970-01-01T00:00:01") &&
+                        Contains("the process was killed\n"));
+  CHECK_THAT(table, !Contains("libc.so"));
+  const auto all = one.json({"plugin", "crashes", "search"});
+  CHECK(all[0]["signal"] == "Aborted (6)");
+  CHECK(all[0]["backtrace"] == "libx.so(+0x1f)\nlibc.so");
+  CHECK(all[0]["refused"] == true);
+  CHECK(all[1]["deaths"] == 1);
+  CHECK(all[1]["proven"] == 0);
+  CHECK(all[1]["backtrace"] == "");
+  CHECK_THAT(one.say({"plugin", "crashes", "quiet"}), Contains("no event has been"));
 }
 
 TEST_CASE("edupulse: a command line that makes no sense exits with 2 and names what is near") {

@@ -140,6 +140,18 @@ struct crashed_call {
   std::string how; ///< the signal, and where
 };
 
+/// An event that a handler of a plugin had when the process died, over the last week.
+struct crash_record {
+  std::string event;   ///< its id
+  std::string handler; ///< PLUGIN.HANDLER
+  std::string version; ///< of the plugin; another one may be given the event
+  std::uint32_t deaths = 0;
+  std::uint32_t proven = 0; ///< of them, those in which its own thread crashed
+  bool refused = false;     ///< that version is not given the event again; else it is suspected
+  std::string how;          ///< of the last time: the signal, and where
+  std::int64_t last_ms = 0; ///< Unix time
+};
+
 /// From now on a crash (SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT) or exit() in a handler of a
 /// plugin is noted before the process dies as it would have. For programs to decide: it takes the
 /// handlers of those signals, calls the ones that were there before, and stays. Call it once,
@@ -180,6 +192,9 @@ public:
   /// What handlers of plugins were doing when the process before this one died, if it did; also
   /// logged as an error when it is found.
   const std::vector<crashed_call>& crashes() const noexcept;
+  /// Of one plugin, or of all when the name is empty; the latest first, at most 1,000. Errors:
+  /// `io`.
+  expected<std::vector<crash_record>> crash_records(std::string_view plugin = {}) const;
   /// Of an event that a plugin takes or publishes; null when none does. For
   /// `control_options::types`.
   const event_type* type_of(std::string_view event) const;
