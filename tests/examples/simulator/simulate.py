@@ -217,12 +217,12 @@ def plugin_is_judged(simulate):
         for mode in ("processes", "virtual"):
             for name in ("steady", "kill-one"):
                 told = Reported(simulate, name, "--mode", mode, "--nodes", "3", "--handlers",
-                                "indexer", "--rate", "500", "--duration", "6", "--plugin", notifier)
+                                "indexer", "--rate", "300", "--duration", "6", "--plugin", notifier)
                 taken = told.rows("notifier.notifier@")
                 sent = [row for row in told.rows("indexer@") if row["topic"] == "notice.wanted"]
                 check(len(taken) == 3 and len(sent) == 3, f"{mode}, {name}: {told.json['ledger']}")
                 handled = sum(row["handled"] for row in taken)
-                check(name != "steady" or handled == 3 * 3000, f"{mode}: {handled} were handled")
+                check(name != "steady" or handled == 3 * 1800, f"{mode}: {handled} were handled")
                 own = int(told.notes("were published by plugins")[0].split()[0])
                 check(own >= handled and (name != "steady" or own == handled),
                       f"{mode}, {name}: {own} notices for {handled} lessons")
