@@ -13,11 +13,11 @@
 // on every message and is gossiped; tables are compared now and then, which repairs what was missed
 // and lets the two sides of a healed partition agree.
 //
-// Three things differ from the papers. What travels over reliable connections is delayed rather
-// than lost, so a frame may be 16 KiB. A node that was not running for a while (stopped, swapped
-// out) extends every suspicion by that time before it judges anybody. And what is said about
-// another start of a node is hearsay, acted on only by dialling it: an epoch is believed from a
-// hello alone, and nobody is fenced by gossip.
+// Four things differ from the papers. What travels over reliable connections is delayed rather
+// than lost, so a frame may be 16 KiB. A node that did not run for a while (stopped, swapped out)
+// extends every suspicion by that time before it judges anybody. Whom others call dead gets to
+// answer first. And what is said about another start of a node is hearsay, acted on only by
+// dialling it: an epoch is believed from a hello alone, and nobody is fenced by gossip.
 //
 // Not thread-safe; `now` never steps back. After any call, ask `next_deadline` again.
 

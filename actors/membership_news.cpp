@@ -48,10 +48,12 @@ void membership::apply(const member_update& what, source how, node_id peer, time
 void membership::apply_known(member_slot which, const member_update& what, source how, node_id peer,
                              time_point now, effects& out) {
   const member_record& known = table_[which];
-  // The dead of another's table may just have been out of its sight: they get to answer.
-  const bool doubted = how != source::gossip && what.state == member_state::dead;
-  const member_state state = doubted ? member_state::suspect : what.state;
   const bool newer = what.inc > known.inc;
+  // The dead of another's table may just have been out of its sight, and so may those of gossip
+  // from across a healed partition: they get to answer.
+  const bool answerable = known.is_live() && (newer || !suspects_.had_shortest(which, now));
+  const bool doubted = what.state == member_state::dead && (how != source::gossip || answerable);
+  const member_state state = doubted ? member_state::suspect : what.state;
   if (known.state == member_state::left) {
     // Final, unless it says otherwise itself.
     if (newer && state == member_state::alive)
@@ -71,7 +73,10 @@ void membership::apply_known(member_slot which, const member_update& what, sourc
     if (!newer && (what.inc != known.inc || !known.is_live()))
       return;
     set_suspect(which, what.inc, what.from, now, out);
-    if (doubted) // two that think so: the one whose table it is, and the one that accused first
+    if (doubted && how == source::gossip) // somebody's time for it is up
+      suspects_.shorten(which);
+    else if (doubted) // two that think so: the one whose table it is, and the one that accused
+                      // first
       set_suspect(which, what.inc, peer, now, out);
     return;
   case member_state::dead:

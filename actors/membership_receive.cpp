@@ -244,8 +244,12 @@ void membership::handle(const peer_identity& peer, const membership_frame& frame
     return;
   }
   hear_directly(peer, frame.header.inc, now, out);
+  const std::uint64_t inc = table_[0].inc;
   apply_all(peer, frame, now, out);
   const member_slot who = table_.find(peer.node);
+  // Two that hold each other for dead: gossip goes to the living, so this one is told here.
+  if (table_[0].inc > inc && who != no_member && !table_[who].is_live())
+    send_to(peer, msg::gossip{}, out, who);
   // Whoever is thought to be gone is told so, and can refute.
   const bool accused = who != no_member && table_[who].state != member_state::alive;
   std::visit(overloaded{[&](const msg::ping& what) {

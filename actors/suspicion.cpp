@@ -43,6 +43,13 @@ bool suspicion_timers::confirm(member_slot who, node_id accuser) {
   return true;
 }
 
+void suspicion_timers::shorten(member_slot who) {
+  timer& one = timers_.at(who);
+  due_.erase({one.due(), who});
+  one.count = std::size(one.accusers);
+  due_.emplace(one.due(), who);
+}
+
 void suspicion_timers::stop(member_slot who) {
   const auto found = timers_.find(who);
   if (found == timers_.end())
@@ -57,6 +64,11 @@ void suspicion_timers::extend_all(duration by) {
     one.since += by;
     due_.emplace(one.due(), who);
   }
+}
+
+bool suspicion_timers::had_shortest(member_slot who, time_point now) const {
+  const auto found = timers_.find(who);
+  return found != timers_.end() && now >= found->second.since + found->second.span.min;
 }
 
 std::optional<time_point> suspicion_timers::next() const {

@@ -27,6 +27,8 @@ public:
   void start(member_slot who, node_id accuser, suspicion_span span, time_point now);
   /// True when this accuser is a new one, and more were needed.
   bool confirm(member_slot who, node_id accuser);
+  /// As if all had confirmed it.
+  void shorten(member_slot who);
   void stop(member_slot who);
   /// We were away: so long nobody was given the chance to answer us.
   void extend_all(duration by);
@@ -35,6 +37,8 @@ public:
   /// A suspect whose time is up, and no longer is one here.
   std::optional<member_slot> take_due(time_point now);
   bool contains(member_slot who) const { return timers_.contains(who); }
+  /// It was suspected for the shortest time that any suspect gets.
+  bool had_shortest(member_slot who, time_point now) const;
   std::size_t size() const noexcept { return timers_.size(); }
 
 private:

@@ -87,10 +87,27 @@ std::function<int(std::size_t)> two_fifths(std::size_t nodes) {
   return [nodes](std::size_t who) { return who < (2 * nodes + 2) / 5 ? 0 : 1; };
 }
 
+void heal_after(duration cut, std::size_t nodes, std::uint64_t seed) {
+  auto sim = formed(nodes, seed, nodes <= 10);
+  sim.split(two_fifths(nodes));
+  sim.run_for(cut);
+  if (cut == 60s)
+    for (std::size_t who = 0; who < nodes; ++who)
+      CHECK(sim.live_seen_by(who) < nodes);
+  sim.heal();
+  sim.forget_events();
+  INFO(nodes << " nodes, cut of " << seconds(cut) << " s, seed " << seed);
+  // Two nodes that both try every 5 to 10 s, and then the handshakes.
+  CHECK(sim.run_until([&] { return sim.all_agree(); }, 30s) <= 10s + 100ms);
+  if (cut == 60s) // a cut about as long as the suspicions is another thing: see the docs
+    CHECK(sim.false_deaths() == 0);
+  CHECK(sim.broken() == "");
+}
+
 } // namespace
 
 TEST_CASE("M1: a crash is dead everywhere within the times of its profile", "[figures]") {
-  // The medians are 5.5, 5.7, 7.7 and 9.7 s, and 2.3, 2.4 and 3.1 s; there is room for unlucky
+  // The medians are 5.6, 5.8, 7.9 and 9.8 s, and 2.3, 2.4 and 3.1 s; there is room for unlucky
   // seeds.
   expect("LAN", lan_profile(), 3, runs(40), 7s, 10s);
   expect("LAN", lan_profile(), 10, runs(40), 7s, 12s);
@@ -159,22 +176,16 @@ TEST_CASE("M5: after a partition is healed all views are equal within 10 s") {
   for (const auto& [nodes, count] : {shape{2, 10}, {3, 20}, {10, 10}, {32, 4}, {100, 1}})
     for (const duration cut : {5s, 15s, 60s})
       for (std::uint64_t i = 0; i < runs(count); ++i) {
-        auto sim = formed(nodes, first_seed() + i, nodes <= 10);
-        sim.split(two_fifths(nodes));
-        sim.run_for(cut);
-        if (cut == 60s)
-          for (std::size_t who = 0; who < nodes; ++who)
-            CHECK(sim.live_seen_by(who) < nodes);
-        sim.heal();
-        sim.forget_events();
-        INFO(nodes << " nodes, cut of " << seconds(cut) << " s, EDUPULSE_SEED=" << first_seed()
-                   << ", run " << i);
-        // Two nodes that both try every 5 to 10 s, and then the handshakes.
-        CHECK(sim.run_until([&] { return sim.all_agree(); }, 30s) <= 10s + 100ms);
-        if (cut == 60s) // a cut about as long as the suspicions is another thing: see the docs
-          CHECK(sim.false_deaths() == 0);
-        CHECK(sim.broken() == "");
+        INFO("EDUPULSE_SEED=" << first_seed() << ", run " << i);
+        heal_after(cut, nodes, first_seed() + i);
       }
+}
+
+TEST_CASE("M5: nobody who runs is called dead after a heal by news that was late, or never heard") {
+  // One side found the last of the other one dead just before the heal.
+  for (const std::uint64_t seed : {3352927032u, 1000820u, 1006060u, 1011805u})
+    heal_after(60s, 10, seed);
+  heal_after(60s, 2, 2874); // both dialled, and their tables crossed
 }
 
 TEST_CASE(
@@ -207,7 +218,7 @@ TEST_CASE("M6: one seed is one run, byte for byte") {
   CHECK(trace(7) != trace(8));
   // On every compiler and at every level of optimisation. It changes with the protocol, its options
   // and the simulation: take the new number when two kinds of build agree on it.
-  CHECK(trace(7) == 0x9ad6c3cce5cf1af8);
+  CHECK(trace(7) == 0x960bfa87fd7cea14);
 }
 
 TEST_CASE("M8: a graceful leave is seen as left by 99 of 100, at 5 % loss") {

@@ -85,6 +85,13 @@ public:
     wait(3s); // what is left of the gossip
     forget();
   }
+  /// Has `who` for dead, as told by `from`, once it had the time that each suspect gets.
+  void buries(const peer_identity& who, const peer_identity& from, std::uint64_t inc = 0) {
+    hears(from, msg::gossip{}, {about(who, member_state::suspect, inc)});
+    wait(4s);
+    hears(from, msg::gossip{}, {about(who, member_state::dead, inc)});
+    REQUIRE(state_of(who) == member_state::dead);
+  }
   /// Virtual time goes on, with a tick whenever one is due. `answer` may play the peers.
   template <class Answer> void wait(duration how_long, Answer answer) {
     const time_point end = now + how_long;
