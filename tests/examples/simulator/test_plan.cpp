@@ -17,7 +17,7 @@ std::string trouble_in(const std::string& toml) {
   return good ? "" : good.error().text;
 }
 
-const std::string handler = "[[handler]]\nname = \"indexer\"\n";
+const std::string indexer = "[[handler]]\nname = \"indexer\"\n";
 
 } // namespace
 
@@ -51,41 +51,41 @@ TEST_CASE("simulator plan: a name that is nearly right is told") {
 }
 
 TEST_CASE("simulator plan: a mistake in a file is told with its line and key") {
-  CHECK(trouble_in(handler) == "");
-  CHECK(trouble_in("nodes = 3\nevnts = 5\n" + handler) ==
+  CHECK(trouble_in(indexer) == "");
+  CHECK(trouble_in("nodes = 3\nevnts = 5\n" + indexer) ==
         "mine.toml:2: nothing is called `evnts` here: did you mean \"events\"?");
-  CHECK(trouble_in("\n\nnodes = \"three\"\n" + handler) ==
+  CHECK(trouble_in("\n\nnodes = \"three\"\n" + indexer) ==
         "mine.toml:3: `nodes` must be a number, 0 or more");
-  CHECK(trouble_in("nodes = 2.5\n" + handler) == "mine.toml:1: `nodes` must be a whole number");
-  CHECK(trouble_in(handler + "[[fault]]\nat = 1\nwhat = \"kil\"\nnodes = [\"n2\"]\n") ==
+  CHECK(trouble_in("nodes = 2.5\n" + indexer) == "mine.toml:1: `nodes` must be a whole number");
+  CHECK(trouble_in(indexer + "[[fault]]\nat = 1\nwhat = \"kil\"\nnodes = [\"n2\"]\n") ==
         "mine.toml:3: there is no fault \"kil\": did you mean \"kill\"?");
-  CHECK(trouble_in(handler + "[[fault]]\nwhat = \"kill\"\nnodes = [\"two\"]\n") ==
+  CHECK(trouble_in(indexer + "[[fault]]\nwhat = \"kill\"\nnodes = [\"two\"]\n") ==
         "mine.toml:3: nodes are called n1, n2 ..., and not \"two\"");
-  CHECK(trouble_in(handler + "throws = \"often\"\n") ==
+  CHECK(trouble_in(indexer + "throws = \"often\"\n") ==
         "mine.toml:3: `throws` must be a number, 0 or more");
   CHECK(trouble_in("nodes = = 3").find("mine.toml:1: ") == 0);
 }
 
 TEST_CASE("simulator plan: numbers that make no sense are refused with the range") {
-  CHECK(trouble_in("nodes = 0\n" + handler) ==
+  CHECK(trouble_in("nodes = 0\n" + indexer) ==
         "there can be 1 to 64 nodes in this mode, and not 0");
-  CHECK(trouble_in("nodes = 10000\n" + handler) ==
+  CHECK(trouble_in("nodes = 10000\n" + indexer) ==
         "there can be 1 to 64 nodes in this mode, and not 10000");
-  CHECK(trouble_in("publishers = 4\n" + handler) == "there can be 1 to 3 publishers, and not 4");
-  CHECK(trouble_in("events = 0\n" + handler) == "there can be 1 to 100,000,000 events, and not 0");
-  CHECK(trouble_in("rate = -5\n" + handler) == "mine.toml:1: `rate` must be a number, 0 or more");
+  CHECK(trouble_in("publishers = 4\n" + indexer) == "there can be 1 to 3 publishers, and not 4");
+  CHECK(trouble_in("events = 0\n" + indexer) == "there can be 1 to 100,000,000 events, and not 0");
+  CHECK(trouble_in("rate = -5\n" + indexer) == "mine.toml:1: `rate` must be a number, 0 or more");
   CHECK(trouble_in("nodes = 3") == "nobody handles anything: give a [[handler]], or --handlers");
-  CHECK(trouble_in(handler + "[[fault]]\nwhat = \"kill\"\nnodes = [\"n4\"]\n") ==
+  CHECK(trouble_in(indexer + "[[fault]]\nwhat = \"kill\"\nnodes = [\"n4\"]\n") ==
         "\"kill n4\": there are 3 nodes, n1 to n3");
-  CHECK(trouble_in(handler + "[[fault]]\nwhat = \"cut\"\nnodes = [\"n1\"]\n") ==
+  CHECK(trouble_in(indexer + "[[fault]]\nwhat = \"cut\"\nnodes = [\"n1\"]\n") ==
         "\"cut n1\" needs two nodes or more");
   CHECK(
-      trouble_in(handler + "[[fault]]\nwhat = \"partition\"\nnodes = [\"n1\", \"n2\", \"n3\"]\n") ==
+      trouble_in(indexer + "[[fault]]\nwhat = \"partition\"\nnodes = [\"n1\", \"n2\", \"n3\"]\n") ==
       "\"partition n1 n2 n3\" leaves nobody on the other side");
-  CHECK(trouble_in("level = \"acknowleged\"\n" + handler) ==
+  CHECK(trouble_in("level = \"acknowleged\"\n" + indexer) ==
         "there is no level \"acknowleged\": did you mean \"acknowledged\"?");
   CHECK(
-      trouble_in(handler + "overload = \"drop\"\n").find("there is no overload policy \"drop\"") !=
+      trouble_in(indexer + "overload = \"drop\"\n").find("there is no overload policy \"drop\"") !=
       std::string::npos);
 }
 
