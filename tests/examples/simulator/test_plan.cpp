@@ -120,7 +120,7 @@ TEST_CASE("simulator plan: faults and handlers of a command line") {
 TEST_CASE("simulator plan: users write their own") {
   const test::scratch_dir place;
   const auto file = place.path() / "mine.toml";
-  std::ofstream(file) << "about = \"mine\"\nnodes = 2\n" << handler;
+  std::ofstream(file) << "about = \"mine\"\nnodes = 2\n" << indexer;
   const auto mine = read_scenario(file);
   REQUIRE(mine);
   CHECK(mine->scenario == "mine");
