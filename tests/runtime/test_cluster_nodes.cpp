@@ -1,5 +1,6 @@
 // Whole nodes with real sockets on loopback, in one process.
 
+#include "kinds.capnp.h"
 #include "lesson.capnp.h"
 #include "tests/support/catch.hpp"
 #include "tests/support/certificates.hpp"
@@ -91,6 +92,65 @@ TEST_CASE("G22: an event published on one node is handled on the other") {
   REQUIRE(status);
   CHECK(status->handled == 1);
   CHECK(handled == 1);
+}
+
+TEST_CASE("G29: another node has an event at the level of its schema, or of its publish") {
+  using namespace kinds::inner;
+  using enum delivery_level;
+  std::mutex guard;
+  std::vector<delivery_level> seen;
+  auto a = node::start(options_of("a")).value();
+  auto b = node::start(options_of("b", {a.address()})).value();
+  REQUIRE(b.subscribe("kinds.*", "watch", [&](const envelope& event) {
+    std::lock_guard lock(guard);
+    seen.push_back(event.level());
+  }));
+  REQUIRE(a.ready("kinds.measured", 1, 5s));
+  publish_options says{.key = "k"}; // one key: in the order of publishing
+  REQUIRE(a.publish<Measured>([](auto) {}, says));
+  REQUIRE(a.publish<Counted>([](auto) {}, says));
+  says.level = best_effort;
+  REQUIRE(a.publish<Counted>([](auto) {}, says));
+  says.level = acknowledged;
+  says.track = true;
+  auto last = a.publish<Measured>([](auto) {}, says);
+  REQUIRE(last);
+  REQUIRE(last->wait(5s));
+  std::lock_guard lock(guard);
+  CHECK(seen == std::vector{best_effort, acknowledged, best_effort, acknowledged});
+}
+
+TEST_CASE("G29: only what is best effort does not wait for a full subscription of another node") {
+  using namespace kinds::inner;
+  std::atomic<std::uint64_t> acknowledged{0};
+  auto a = node::start(options_of("a")).value();
+  auto b = node::start(options_of("b", {a.address()})).value();
+  subscription_options small;
+  small.backlog_events = 16;
+  small.overload = overload_policy::wait;
+  auto full = b.subscribe(
+      "kinds.*", "full",
+      [&](const envelope& event) {
+        acknowledged += event.level() == delivery_level::acknowledged ? 1 : 0;
+      },
+      small);
+  REQUIRE(full);
+  REQUIRE(a.ready("kinds.measured", 1, 5s));
+  REQUIRE(full->pause());
+  publish_options says;
+  says.level = delivery_level::acknowledged;
+  std::uint64_t admitted = 0; // others are refused: back pressure
+  for (int i = 0; i < 40; ++i) {
+    REQUIRE(a.publish<Measured>([](auto) {}));
+    admitted += a.publish<Measured>([](auto) {}, says) ? 1 : 0;
+  }
+  REQUIRE(full->resume());
+  const auto line = [&] { return a.ledger().of_subscription("full@b"); };
+  eventually([&] { return line().published == 40 + admitted && line().pending == 0; });
+  CHECK(admitted > 0);
+  CHECK(acknowledged == admitted);
+  CHECK(line().dropped_for(drop_reason::best_effort_full) > 0);
+  CHECK(line().handled + line().dropped_for(drop_reason::best_effort_full) == 40 + admitted);
 }
 
 TEST_CASE("G28: members() says how many bytes of events are kept for each of them") {
