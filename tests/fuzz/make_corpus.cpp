@@ -1,26 +1,27 @@
 // Writes tests/fuzz/corpus: inputs that get far, made of real frames.
 // Usage: make_corpus DIRECTORY
 
+#include "tests/fuzz/make_corpus.hpp"
 #include "actors/interest.hpp"
 #include "schemas/membership_codec.hpp"
 #include "tests/fuzz/targets.hpp"
 #include "tests/support/events.hpp"
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 
 using namespace edupulse;
 
-namespace {
-
-namespace msg = membership_messages;
-const peer_identity who{make_node_id(1, 2), 1, 9, "peer", "school", "peer:1"};
-
-void put(const std::filesystem::path& file, const frame_bytes& bytes) {
+void fuzz::put(const std::filesystem::path& file, std::span<const char> bytes) {
   std::filesystem::create_directories(file.parent_path());
   std::ofstream out(file, std::ios::binary);
   out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
+
+namespace {
+
+using fuzz::put;
+namespace msg = membership_messages;
+const peer_identity who{make_node_id(1, 2), 1, 9, "peer", "school", "peer:1"};
 
 frame_bytes hello(std::uint64_t session, bool bulk) {
   auto what = hello_of(who, session, bulk);
@@ -142,4 +143,5 @@ int main(int argc, char** argv) {
   frame_bytes refused;
   add(refused, fuzz::step::first_says, refusal);
   put(to / "dialer" / "refused", refused);
+  fuzz::write_operator_corpus(to);
 }

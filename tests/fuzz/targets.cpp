@@ -1,20 +1,14 @@
 #include "tests/fuzz/targets.hpp"
 #include "actors/interest.hpp"
 #include "schemas/codec.hpp"
+#include "tests/fuzz/must.hpp"
 #include <algorithm>
-#include <cstdlib>
 
 namespace edupulse::fuzz {
 
 namespace {
 
 constexpr time_point start{std::chrono::hours(100)};
-
-/// Not `assert`: it must hold in every build.
-void must(bool good) {
-  if (!good)
-    std::abort();
-}
 
 template <class What> std::span<const std::byte> body_of(const What& what, frame_bytes& bytes) {
   append_frame(bytes, what);

@@ -20,6 +20,11 @@ void membership_frame(std::span<const std::byte> bytes);
 /// Steps of a conversation (below) with a node that was dialled, or has dialled.
 void acceptor(std::span<const std::byte> bytes);
 void dialer(std::span<const std::byte> bytes);
+/// A plugin's file, and what is in it if there is one; and the latter by itself.
+void plugin_image(std::span<const std::byte> bytes);
+void manifest(std::span<const std::byte> bytes);
+/// The words of one request of a control socket, to a node that answers it.
+void control_request(std::span<const std::byte> bytes);
 
 struct named_target {
   std::string_view name;
@@ -29,7 +34,10 @@ inline constexpr named_target all_targets[] = {{"frames", frames},
                                                {"envelope", envelope},
                                                {"membership", membership_frame},
                                                {"acceptor", acceptor},
-                                               {"dialer", dialer}};
+                                               {"dialer", dialer},
+                                               {"plugin_image", plugin_image},
+                                               {"manifest", manifest},
+                                               {"control_request", control_request}};
 
 /// A step is an operation and two bytes, little-endian: bytes for one of two connections (that many
 /// follow), time that passes (in tens of milliseconds), or the end of a connection (0 or 1).

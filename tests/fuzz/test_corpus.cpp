@@ -62,7 +62,8 @@ void damage(bytes& what, random_numbers& chance) {
 } // namespace
 
 TEST_CASE(
-    "G69: no bytes from outside break the frame reader, the validator, membership or a hello") {
+    "G69: no bytes from outside break the frame reader, the validator, membership, a hello, a "
+    "plugin's file or a control request") {
   random_numbers chance;
   INFO("seed " << chance.seed());
   const int rounds = std::getenv("EDUPULSE_SOAK") != nullptr ? 200'000 : 4'000;
