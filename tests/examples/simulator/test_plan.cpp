@@ -74,7 +74,8 @@ TEST_CASE("simulator plan: numbers that make no sense are refused with the range
   CHECK(trouble_in("publishers = 4\n" + indexer) == "there can be 1 to 3 publishers, and not 4");
   CHECK(trouble_in("events = 0\n" + indexer) == "there can be 1 to 100,000,000 events, and not 0");
   CHECK(trouble_in("rate = -5\n" + indexer) == "mine.toml:1: `rate` must be a number, 0 or more");
-  CHECK(trouble_in("nodes = 3") == "nobody handles anything: give a [[handler]], or --handlers");
+  CHECK(trouble_in("nodes = 3") ==
+        "nobody handles anything: give a [[handler]], --handlers or --plugin");
   CHECK(trouble_in(indexer + "[[fault]]\nwhat = \"kill\"\nnodes = [\"n4\"]\n") ==
         "\"kill n4\": there are 3 nodes, n1 to n3");
   CHECK(trouble_in(indexer + "[[fault]]\nwhat = \"cut\"\nnodes = [\"n1\"]\n") ==
