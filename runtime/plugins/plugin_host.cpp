@@ -18,6 +18,15 @@ tl::unexpected<error> of_file(const std::filesystem::path& file, error&& what) {
   return fail(what.code, "plugin " + quote(file.native(), 512) + ": " + what.text);
 }
 
+expected<plugin_file> open_allowed(const std::filesystem::path& file,
+                                   const plugin_host_options& how) {
+  auto opened = plugin_file::open(file);
+  if (opened && !how.allowed.empty())
+    if (auto good = check_allowed(how.allowed, opened->sha256); !good)
+      return of_file(file, std::move(good.error()));
+  return opened;
+}
+
 struct loaded_code {
   const plugin* what;
   plugin_settings settings;
@@ -77,12 +86,9 @@ plugin_host::impl::crash_records(std::string_view plugin) const {
 expected<plugin_code_ptr> plugin_host::impl::bring_in(const std::filesystem::path& file,
                                                       const plugin_values& settings,
                                                       std::string_view expected_name) {
-  auto opened = plugin_file::open(file);
+  auto opened = open_allowed(file, options_);
   if (!opened)
     return tl::unexpected(opened.error());
-  if (!options_.allowed.empty())
-    if (auto good = check_allowed(options_.allowed, opened->sha256); !good)
-      return of_file(file, error(good.error()));
   const auto& manifest = opened->manifest;
   if (!expected_name.empty() && manifest.name != expected_name)
     return of_file(file, {errc::refused, "this is plugin '" + manifest.name +
@@ -207,7 +213,7 @@ expected<plugin_parts> load_plugin(const std::filesystem::path& file, const plug
   const auto probe = find_probe(options.probe);
   if (!probe)
     return tl::unexpected(probe.error());
-  auto opened = plugin_file::open(file);
+  auto opened = open_allowed(file, options);
   if (!opened)
     return tl::unexpected(opened.error());
   const auto code = admit_with(settings, *opened, file, *probe, options.probe_patience);

@@ -119,6 +119,7 @@ TEST_CASE("G102: with a list of what is allowed, nothing else is loaded or swapp
   says(why(plugin_path("tally_1")), "cannot open it"); // there is no list
   write("# those of the school\n\n" + std::string(64, '0') + "  other.so\n");
   says(why(plugin_path("tally_1")), digest);
+  says(trouble(load_plugin(plugin_path("tally_1"), {}, {.probe = PROBE, .allowed = list})), digest);
   for (const auto& line : std::vector<std::string>{"tally_1.so", digest.substr(1), digest + "0",
                                                    digest + "x  tally_1.so"}) {
     write(line + "\n" + digest + "  libtally_1.so\n");

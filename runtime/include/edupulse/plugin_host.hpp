@@ -96,8 +96,8 @@ struct plugin_parts {
   const event_type* type_of(std::string_view event) const;
 };
 
-/// Checked, probed and loaded for good, as `plugin_host::load` does it. Of `options` the first two
-/// matter. Errors: as there.
+/// Checked, probed and loaded for good, as `plugin_host::load` does it. Of `options` `probe`,
+/// `probe_patience` and `allowed` matter. Errors: as there.
 expected<plugin_parts> load_plugin(const std::filesystem::path& file, const plugin_values& settings,
                                    const plugin_host_options& options = {});
 
