@@ -328,10 +328,9 @@ void switchboard::on_closed(connection_id which, std::string_view why, time_poin
   forget_stranger(*gone);
   set_deadline(which, *gone, time_point::max());
   if (gone->now == phase::open) {
-    const auto owner = peers_.find(gone->peer);
-    if (owner != peers_.end() && owner->second.session &&
-        owner->second.session->number == gone->session)
-      end_session(gone->peer, owner->second, why, now, out);
+    auto& owner = *gone->owner;
+    if (owner.session && owner.session->number == gone->session)
+      end_session(gone->peer, owner, why, now, out);
   } else if (gone->dialed) {
     dial_ended(gone->peer, gone->ticket, gone->session, why, now, out);
   }

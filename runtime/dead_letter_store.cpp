@@ -369,14 +369,12 @@ sqlite_dead_letters::attempts_of(std::uint64_t id) const {
     return failed(asked);
   asked->bind(static_cast<std::int64_t>(id));
   std::vector<dead_letter_attempt> found;
-  for (;;) {
-    const auto row = asked->step();
-    if (!row)
-      return failed(row);
-    if (!*row)
-      return found;
+  const auto read = asked->for_each_row([&] {
     found.push_back({asked->number(0), asked->text(1), asked->text(2), asked->text(3)});
-  }
+  });
+  if (!read)
+    return failed(read);
+  return found;
 }
 
 expected<dead_letter> sqlite_dead_letters::take_for_redrive(std::uint64_t id) {

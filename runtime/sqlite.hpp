@@ -28,6 +28,17 @@ public:
   expected<bool> step();
   /// Steps to the end; rows are skipped.
   expected<void> run();
+  /// Steps to the end; `f()` reads each row.
+  template <class F> expected<void> for_each_row(F f) {
+    for (;;) {
+      const auto row = step();
+      if (!row)
+        return tl::unexpected(row.error());
+      if (!*row)
+        return {};
+      f();
+    }
+  }
   /// Ready to be bound anew, whether it is done or not.
   void reset();
 

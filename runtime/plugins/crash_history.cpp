@@ -53,20 +53,18 @@ crash_history::refused(crash_notes::limits most) {
   if (!rows)
     return tl::unexpected(rows.error());
   rows->bind(std::int64_t{most.proven}).bind(std::int64_t{most.suspected});
-  for (;;) {
-    const auto more = rows->step();
-    if (!more)
-      return tl::unexpected(more.error());
-    if (!*more)
-      return result;
+  const auto read = rows->for_each_row([&] {
     const auto event = parse_uuid(rows->text(1));
     if (!event)
-      continue; // somebody has been at the file
+      return; // somebody has been at the file
     auto why = "the process died " + std::to_string(rows->number(2)) +
                " times while this handler had this event; the last time: " + rows->text(3) +
                "\nLoad a version without the fault, and redrive it.";
     result.emplace(std::pair{rows->text(0), event_id{*event}}, std::move(why));
-  }
+  });
+  if (!read)
+    return tl::unexpected(read.error());
+  return result;
 }
 
 expected<std::vector<crash_record>> crash_history::records(std::string_view plugin,
@@ -79,12 +77,7 @@ expected<std::vector<crash_record>> crash_history::records(std::string_view plug
     return tl::unexpected(rows.error());
   rows->bind(std::int64_t{most.proven}).bind(std::int64_t{most.suspected}).bind(plugin);
   std::vector<crash_record> all;
-  for (;;) {
-    const auto more = rows->step();
-    if (!more)
-      return tl::unexpected(more.error());
-    if (!*more)
-      return all;
+  const auto read = rows->for_each_row([&] {
     auto& one = all.emplace_back();
     one.event = rows->text(0);
     const auto handler = rows->text(1);
@@ -96,7 +89,10 @@ expected<std::vector<crash_record>> crash_history::records(std::string_view plug
     one.how = rows->text(4);
     one.last_ms = rows->number(5) * 1000;
     one.refused = rows->number(6) != 0;
-  }
+  });
+  if (!read)
+    return tl::unexpected(read.error());
+  return all;
 }
 
 } // namespace edupulse

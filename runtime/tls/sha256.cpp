@@ -1,5 +1,6 @@
 #include "runtime/tls/sha256.hpp"
 
+#include "runtime/tls/openssl.hpp"
 #include <openssl/evp.h>
 #include <openssl/sha.h>
 
@@ -9,12 +10,7 @@ std::string sha256_of(std::string_view bytes) {
   unsigned char digest[SHA256_DIGEST_LENGTH];
   if (EVP_Digest(bytes.data(), bytes.size(), digest, nullptr, EVP_sha256(), nullptr) != 1)
     return {}; // without memory; an empty one is in no list
-  std::string text;
-  for (const unsigned byte : digest) {
-    text += "0123456789abcdef"[byte >> 4];
-    text += "0123456789abcdef"[byte & 15];
-  }
-  return text;
+  return ossl::hex(digest, sizeof digest);
 }
 
 } // namespace edupulse
