@@ -50,12 +50,19 @@ std::uint64_t process_cluster::share_of(std::size_t publisher) const {
 
 // -- processes --------------------------------------------------------------------------------
 
+std::filesystem::path process_cluster::journal_of(const node_start& which) const {
+  return place_ / (name_of(which.node) + "." + std::to_string(which.number));
+}
+
 /// Begins a process and its node; it says `up` later.
 expected<void> process_cluster::launch(std::size_t which) {
   auto& one = nodes_[which];
   const auto number = static_cast<std::uint32_t>(starts_.size());
   const auto name = name_of(which);
-  const auto journal = place_ / (name + "." + std::to_string(number));
+  node_start begun;
+  begun.number = number;
+  begun.node = which;
+  begun.begin_ns = clock_ns();
   auto arguments = arguments_;
   const auto add = [&](const char* option, const std::string& value) {
     arguments.emplace_back(option);
@@ -64,15 +71,14 @@ expected<void> process_cluster::launch(std::size_t which) {
   add("--node-role", std::to_string(which));
   add("--node-start", std::to_string(number));
   add("--node-place", place_);
-  add("--node-journal", journal);
+  add("--node-journal", journal_of(begun));
   add("--node-records", std::to_string(records_needed(plan_, which)));
   if (!one.address.empty())
     add("--node-listen", one.address);
   for (const auto& other : nodes_)
     if (&other != &one && !other.address.empty())
       add("--node-join", other.address);
-  auto started = child_process::start(name, std::move(arguments),
-                                      place_ / (name + "." + std::to_string(number) + ".err"));
+  auto started = child_process::start(name, std::move(arguments), journal_of(begun).concat(".err"));
   if (!started)
     return tl::unexpected(started.error());
   one.process = std::move(*started);
@@ -80,10 +86,6 @@ expected<void> process_cluster::launch(std::size_t which) {
   one.leaving = false;
   one.seen = {};
   one.start = starts_.size();
-  node_start begun;
-  begun.number = number;
-  begun.node = which;
-  begun.begin_ns = clock_ns();
   starts_.push_back(std::move(begun));
   tell_lines(which);
   one.process->tell("begin");
@@ -225,9 +227,13 @@ void process_cluster::ended(std::size_t which) {
   }
   one.process.reset();
   one.seen = {};
+  if (!start.journal.is_open()) // it died before it said that it was up, and has handled events
+    start.journal = journal_reader(journal_of(start));
+  start.journal.writer_ended();
   std::uint64_t last = 0;
   for (const auto& each : start.journal.all())
-    last = std::max(last, each.source == 0 ? each.number : 0);
+    if (each.kind != record_kind::nothing && each.source == 0)
+      last = std::max(last, each.number);
   one.published += last;
   if (std::exchange(one.start_again, false))
     launch_again(which);
@@ -265,8 +271,7 @@ void process_cluster::heard(std::size_t which, const std::string& line) {
   if (verb == "up") {
     one.seen.up = true;
     one.address = rest.substr(0, rest.find(' '));
-    const auto file = place_ / (name_of(which) + "." + std::to_string(start.number));
-    start.journal = journal_reader(file, std::filesystem::file_size(file) / sizeof(record));
+    start.journal = journal_reader(journal_of(start));
     set_lines();
     if (began_ns_ != 0 && publishes(which)) {
       one.publishes = true;

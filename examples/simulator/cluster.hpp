@@ -99,6 +99,7 @@ private:
     std::size_t start = 0; ///< in `starts_`
   };
 
+  std::filesystem::path journal_of(const node_start& which) const;
   expected<void> launch(std::size_t which);
   expected<std::string> await(std::size_t which, std::initializer_list<std::string_view> words,
                               duration patience);

@@ -11,7 +11,7 @@
 namespace edupulse::simulator {
 
 enum class record_kind : std::uint32_t {
-  nothing = 0, ///< begun, and not finished
+  nothing = 0, ///< begun, and not finished: its writer died over it, or writes yet
   intended,    ///< `publish` is about to be called
   published,   ///< it returned, with this id
   refused,     ///< it said no
@@ -55,19 +55,23 @@ public:
 private:
   std::size_t records_;
   std::byte* base_ = nullptr;
-  std::atomic<std::size_t> next_{0};
 };
 
 /// Of a process that may run, or have ended.
 class journal_reader {
 public:
   journal_reader() = default;
-  journal_reader(const std::filesystem::path& file, std::size_t records);
+  /// Of a file that is not there, or has not got its size yet: not open.
+  explicit journal_reader(const std::filesystem::path& file);
   ~journal_reader();
   journal_reader(journal_reader&& other) noexcept;
   journal_reader& operator=(journal_reader&& other) noexcept;
 
-  /// All records up to now, but those that are being written.
+  bool is_open() const noexcept { return base_ != nullptr; }
+  /// The writer is gone. A thread that died over its record has left `nothing` in its place, and
+  /// what others noted after it counts.
+  void writer_ended() noexcept { ended_ = true; }
+  /// All records up to the first that is being written.
   std::span<const record> all() noexcept;
   /// Those that came since the last call.
   std::span<const record> fresh() noexcept;
@@ -77,6 +81,7 @@ private:
   const std::byte* base_ = nullptr;
   std::size_t whole_ = 0;
   std::size_t told_ = 0;
+  bool ended_ = false;
 };
 
 } // namespace edupulse::simulator

@@ -58,7 +58,7 @@ node_plugins::node_plugins(const plan& what, const role& self,
                            std::function<void(record_kind what, const record& entry)> note)
     : plan_(what), self_(self), shared_(std::make_shared<shared>(what, std::move(note))) {}
 
-expected<void> node_plugins::load(node& at) {
+expected<void> node_plugins::open(node& at) {
   if (plan_.plugins.empty())
     return {};
   plugin_host_options how;
@@ -74,6 +74,10 @@ expected<void> node_plugins::load(node& at) {
   if (!host)
     return tl::unexpected(host.error());
   host_.emplace(std::move(*host));
+  return {};
+}
+
+expected<void> node_plugins::load() {
   for (const auto& one : plan_.plugins)
     if (one.runs_on(self_.node)) {
       if (auto good = host_->load(one.file, one.settings); !good)

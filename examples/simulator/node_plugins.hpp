@@ -17,8 +17,10 @@ public:
   node_plugins(const plan& what, const role& self,
                std::function<void(record_kind what, const record& entry)> note);
 
-  /// Those of this node. Errors: of `plugin_host`.
-  expected<void> load(node& at);
+  /// Their host, before any is loaded. Errors: of `plugin_host`.
+  expected<void> open(node& at);
+  /// Those of this node.
+  expected<void> load();
   /// What killed the start before this one, for people.
   std::vector<std::string> crashes() const;
   /// Of an event that a plugin of the run takes or publishes, here or elsewhere.

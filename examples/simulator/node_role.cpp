@@ -133,10 +133,12 @@ expected<void> node_process::begin() {
     if (plan_.handlers[which].runs_on(self_.node) && !plan_.handlers[which].of_plugin)
       if (auto good = subscribe(which); !good)
         return good;
-  if (auto good = plugins_.load(*node_); !good)
+  if (auto good = plugins_.open(*node_); !good)
     return good;
   for (const auto& one : plugins_.crashes())
     say("crash " + on_one_line(one));
+  if (auto good = plugins_.load(); !good) // from here on it may crash again
+    return good;
   say("up " + node_->address() + " " + std::to_string(node_->epoch()));
   teller_ = std::thread([this] { say_how_it_is(); });
   return {};

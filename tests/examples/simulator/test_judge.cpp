@@ -30,7 +30,7 @@ public:
     begun.number = number;
     begun.node = node;
     begun.begin_ns = number < what_.nodes ? began - second : began + 5 * second;
-    begun.journal = journal_reader(place_.path() / std::to_string(number), 1000);
+    begun.journal = journal_reader(place_.path() / std::to_string(number));
     begun.said = books{{}, {}, true};
     starts_.push_back(std::move(begun));
     return number;
@@ -334,6 +334,23 @@ TEST_CASE("simulator judge: of what a killed publisher published an end may be m
   CHECK(run.broken() == "");
   run.handle(1, 3, 3, 3.1);
   CHECK(run.broken() == "lost");
+}
+
+TEST_CASE("simulator judge: a thread that died over its record hides none of the others'") {
+  made_up_run run;
+  for (std::uint64_t number = 1; number <= 2; ++number) {
+    run.publish(number, 1, static_cast<double>(number));
+    run.handle(0, number, 1, static_cast<double>(number) + 0.1);
+    run.handle(1, number, 1, static_cast<double>(number) + 0.1);
+    if (number == 1)
+      run.put(1, record_kind::nothing, {}); // a place that was taken, and no record
+  }
+  run.owe("indexer@n1", 2, 2);
+  run.owe("indexer@n2", 2, 2);
+  CHECK(run.starts_[1].journal.all().size() == 1); // it may be finished yet
+  run.starts_[1].journal.writer_ended();
+  CHECK(run.starts_[1].journal.all().size() == 3);
+  CHECK(run.broken() == "");
 }
 
 TEST_CASE("simulator judge: what a killed publisher was in the middle of may have arrived") {
