@@ -140,7 +140,7 @@ std::optional<time_point> membership::next_deadline() const {
   for (const auto& one : relays_)
     consider(one.nacked ? one.ends : one.nack_at);
   if (const auto suspect = suspects_.next())
-    consider(*suspect);
+    consider(std::min(*suspect, next_asking_));
   if (!table_.live().empty())
     consider(next_probe_);
   if (!news_.empty() && !table_.live().empty())
@@ -160,7 +160,8 @@ void membership::notice_pause(time_point now) {
     suspects_.extend_all(now - *due);
   probes_.clear();
   relays_.clear();
-  for (time_point* next : {&next_probe_, &next_gossip_, &next_sync_, &next_reconnect_, &next_reap_})
+  for (time_point* next :
+       {&next_probe_, &next_asking_, &next_gossip_, &next_sync_, &next_reconnect_, &next_reap_})
     *next = std::max(*next, now);
   seeds_.postpone(now);
   worsen_health(2);
@@ -187,6 +188,8 @@ void membership::tick(time_point now, effects& out) {
   run_probes(now, out);
   while (const auto who = suspects_.take_due(now))
     set_gone(*who, table_[*who].inc, member_state::dead, self_.node, now, out);
+  if (suspects_.size() > 0 && next_asking_ <= now)
+    ask_suspects(now, out);
   if (next_sync_ <= now)
     compare_with_somebody(now, out);
   if (next_gossip_ <= now && !news_.empty()) {

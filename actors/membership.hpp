@@ -118,6 +118,7 @@ private:
   void on_ping_request(const peer_identity& from, std::uint32_t seq, node_id target, time_point now,
                        effects& out);
   void run_relays(time_point now, effects& out);
+  void ask_suspects(time_point now, effects& out);
 
   // membership_send.cpp
   membership_header header() const;
@@ -206,6 +207,8 @@ private:
   std::uint32_t seq_ = 0;
 
   time_point next_probe_{};
+  time_point next_asking_{}; ///< of suspects, while there are any
+  member_slot last_asked_ = 0;
   time_point next_gossip_{};
   time_point next_sync_{};
   time_point next_reconnect_{};

@@ -217,6 +217,8 @@ void membership::set_suspect(member_slot which, std::uint64_t inc, node_id by, t
   table_.set_key(which, known.boot_epoch, inc, member_state::suspect, now);
   table_.profile(which).from = by;
   suspects_.stop(which);
+  if (suspects_.size() == 0)
+    next_asking_ = now + how_.probe_interval + random_part(how_.probe_interval);
   const std::size_t confirmers = table_.live().size() - suspects_.size() - 1;
   suspects_.start(which, by,
                   span_of_suspicion(how_.probe_interval, how_.suspicion_mult, how_.suspicion_max,

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t max_probes = 8;
 /// Pings for others that run at once. Beyond, the answer is a nack at once.
 constexpr std::size_t max_relays = 32;
+/// Suspects that are asked at once.
+constexpr std::size_t max_asked = 16;
 
 } // namespace
 
@@ -77,6 +79,16 @@ void membership::probe_failed(const probe& one, time_point now, effects& out) {
   const member_record& target = table_[one.who];
   if (target.node == one.target && target.is_live())
     set_suspect(one.who, target.inc, self_.node, now, out);
+}
+
+/// Gossip that puts a suspicion right may pass this node by, and in a large cluster its turn to
+/// probe the suspect comes late: each suspect is told what is said of it, until it contradicts.
+void membership::ask_suspects(time_point now, effects& out) {
+  next_asking_ = now + how_.probe_interval + random_part(how_.probe_interval);
+  for (std::size_t count = std::min(suspects_.size(), max_asked); count > 0; --count) {
+    last_asked_ = suspects_.after(last_asked_);
+    send(last_asked_, msg::ping{++seq_, table_[last_asked_].node}, out, last_asked_);
+  }
 }
 
 void membership::on_ack(node_id from, std::uint32_t seq, time_point now, effects& out) {

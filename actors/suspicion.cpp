@@ -71,6 +71,13 @@ bool suspicion_timers::had_shortest(member_slot who, time_point now) const {
   return found != timers_.end() && now >= found->second.since + found->second.span.min;
 }
 
+member_slot suspicion_timers::after(member_slot who) const {
+  if (timers_.empty())
+    return no_member;
+  const auto found = timers_.upper_bound(who);
+  return found == timers_.end() ? timers_.begin()->first : found->first;
+}
+
 std::optional<time_point> suspicion_timers::next() const {
   if (due_.empty())
     return std::nullopt;

@@ -40,6 +40,8 @@ public:
   /// It was suspected for the shortest time that any suspect gets.
   bool had_shortest(member_slot who, time_point now) const;
   std::size_t size() const noexcept { return timers_.size(); }
+  /// The first suspect after this slot, round and round; `no_member` when there is none.
+  member_slot after(member_slot who) const;
 
 private:
   struct timer {

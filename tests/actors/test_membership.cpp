@@ -232,6 +232,52 @@ TEST_CASE("membership 3.4.2: a suspect is told so by whoever pings it, and by wh
   CHECK(speaks_of(one.frames_of<msg::ack>()[0], node(2), suspect));
 }
 
+TEST_CASE(
+    "membership: a suspect is asked every second or two, so that it can contradict in person") {
+  one_member one;
+  one.among(40);
+  one.hears(peer(3), msg::gossip{}, {about(peer(2), suspect, 0, node(3))});
+  one.wait(3s); // the gossip is over
+  one.forget();
+  std::size_t asked = 0;
+  for (int step = 0; step < 100; ++step) { // five seconds
+    one.wait(50ms);
+    for (const auto& ping : one.frames_of<msg::ping>())
+      asked += ping.to == node(2) && speaks_of(ping, node(2), suspect);
+    one.forget();
+  }
+  CHECK(asked >= 2);
+  CHECK(asked <= 6); // one may be of a round of probes
+  one.hears(peer(2), msg::ack{1'000'000}, {}, 1);
+  CHECK(one.state_of(peer(2)) == alive);
+  one.wait(3s);
+  one.forget();
+  one.wait(5s);
+  for (const auto& ping : one.frames_of<msg::ping>())
+    CHECK_FALSE(speaks_of(ping, node(2), suspect));
+}
+
+TEST_CASE("membership: however many are suspects, sixteen are asked at once, and all in turn") {
+  one_member one;
+  one.among(40);
+  for (std::uint64_t who = 4; who <= 40; ++who)
+    one.hears(peer(3), msg::gossip{}, {about(peer(who), suspect, 0, node(3))});
+  one.forget();
+  std::set<node_id> asked;
+  for (int step = 0; step < 100; ++step) {
+    one.wait(50ms);
+    std::size_t at_once = 0;
+    for (const auto& ping : one.frames_of<msg::ping>())
+      if (speaks_of(ping, ping.to, suspect)) {
+        asked.insert(ping.to);
+        ++at_once;
+      }
+    CHECK(at_once <= 17); // one of a round of probes
+    one.forget();
+  }
+  CHECK(asked.size() == 37);
+}
+
 TEST_CASE("membership: link_down starts a probe at once and is no verdict") {
   one_member one;
   one.among(5);

@@ -358,6 +358,29 @@ bool sim_membership::all_agree() const {
   return first == nullptr || first->core->table().live().size() + 1 == up;
 }
 
+bool sim_membership::all_see_all() const {
+  const auto is_in = [](const node& one) {
+    return one.up && one.core->state() != self_state::left;
+  };
+  for (const node& by : nodes_) {
+    if (!is_in(by))
+      continue;
+    const auto seen = [&](const node& one) {
+      const auto& table = by.core->table();
+      const member_slot at = table.find(one.id.node);
+      return one.core->state() == self_state::joined && at != no_member &&
+             table[at].boot_epoch == one.id.boot_epoch && table[at].state == member_state::alive;
+    };
+    if (!std::all_of(nodes_.begin(), nodes_.end(),
+                     [&](const node& one) { return !is_in(one) || seen(one); }))
+      return false;
+    if (by.core->table().live().size() + 1 !=
+        static_cast<std::size_t>(std::count_if(nodes_.begin(), nodes_.end(), is_in)))
+      return false;
+  }
+  return true;
+}
+
 std::size_t sim_membership::live_seen_by(std::size_t who) const {
   return nodes_[who].core->table().live().size() + 1;
 }

@@ -82,7 +82,10 @@ public:
   const peer_identity& id(std::size_t who) const { return nodes_[who].id; }
   bool is_up(std::size_t who) const { return nodes_[who].up; }
   std::size_t size() const noexcept { return nodes_.size(); }
-  /// Everybody who is up sees as living exactly those who are up and joined, and agrees on keys.
+  /// Everybody who is up sees as alive exactly those who are up and joined, in their last start.
+  bool all_see_all() const;
+  /// And has the same keys of all that are or were members: a digest. A view may be right with an
+  /// old incarnation, when an accusation and its refutation both passed somebody by.
   bool all_agree() const;
   std::size_t live_seen_by(std::size_t who) const;
   const std::vector<sim_event>& events() const noexcept { return events_; }

@@ -210,7 +210,7 @@ class Reported:
 
 
 def plugin_is_judged(simulate):
-    """A plugin's handlers, and what they publish, are checked, also through a kill."""
+    """G112: A plugin's handlers, and what they publish, are checked, also through a kill."""
     said = []
     with tempfile.TemporaryDirectory() as place:
         notifier = plugin("notifier", place)
@@ -252,7 +252,7 @@ def plugin_takes_its_own_events(simulate):
 
 
 def plugin_that_fails(simulate):
-    """What a plugin does wrong is a violation unless it is allowed; its settings reach it."""
+    """G112: What a plugin does wrong is a violation unless allowed; its settings reach it."""
     with tempfile.TemporaryDirectory() as place:
         for mode in ("processes", "virtual"):
             harm = ["--mode", mode, "--nodes", "3", "--handlers", "indexer", "--events", "500",
