@@ -142,6 +142,22 @@ handler_recipe plugin_host::impl::bare_recipe(const plugin_code_ptr& code,
   return {announced(std::move(actor.make), code->number, between), false};
 }
 
+/// Asked before anything of it is declared, since a scope stays.
+expected<void> plugin_host::impl::check_subscriptions(const plugin& of) const {
+  for (const auto& one : of.handlers()) {
+    const auto name = subscription_name(of, one);
+    if (at_.find(name))
+      return fail(errc::duplicate_name,
+                  "there is a subscription named '" + name +
+                      "' on this node, and not of this plugin: unsubscribe it first");
+    if (auto filter = filter_of(one); !filter)
+      return tl::unexpected(filter.error());
+    if (auto good = check_options(options_of(of, one)); !good)
+      return fail(good.error().code, "handler '" + name + "': " + good.error().text);
+  }
+  return {};
+}
+
 expected<plugin_status> plugin_host::impl::load(const std::filesystem::path& file,
                                                 const plugin_values& settings) {
   std::lock_guard guard(mutex_);
@@ -152,6 +168,8 @@ expected<plugin_status> plugin_host::impl::load(const std::filesystem::path& fil
   if (!ready)
     return of_file(file, std::move(ready.error()));
   const auto& what = *(*code)->what;
+  if (auto good = check_subscriptions(what); !good)
+    return of_file(file, error(good.error()));
   if (auto good = at_.scope(std::string(what.name()), what.scope()); !good)
     return of_file(file, error(good.error()));
   loaded_plugin fresh;

@@ -61,6 +61,7 @@ private:
   /// From a file to code that may be used. `expected_name`: of the plugin it takes over from.
   expected<plugin_code_ptr> bring_in(const std::filesystem::path& file,
                                      const plugin_values& settings, std::string_view expected_name);
+  expected<void> check_subscriptions(const plugin& of) const;
   expected<void> subscribe(const plugin_code_ptr& code, const plugin_handler& which,
                            first_objects& ready, std::map<std::string, handover_ptr>& handovers);
   handler_recipe recipe(const plugin_code_ptr& code, const plugin_handler& which,

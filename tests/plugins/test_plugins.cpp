@@ -53,8 +53,13 @@ TEST_CASE("G104: a plugin whose subscription's name is taken leaves nothing behi
   const auto refused = n.plugins.load(plugin_path("tally_7_also"), {});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == errc::duplicate_name);
+  CHECK(refused.error().text.find("'tally.counter' on this node, and not of this plugin") !=
+        std::string::npos);
   CHECK_FALSE(n.at.find("tally.also"));
   CHECK(n.plugins.list().empty());
+  scope_options other;
+  other.intensity = 77;
+  CHECK(trouble(n.at.scope("tally", other)) == ""); // its scope is not there, either
 }
 
 TEST_CASE("G104: a plugin whose handler's constructor throws is refused, and leaves nothing") {
