@@ -26,10 +26,11 @@ if(EDUPULSE_DEVELOPER)
                                                   -Werror)
   # GCC 12 sees overlapping copies in `text + std::string` that are not there (GCC bug 105651).
   target_compile_options(edupulse_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
-  # With a sanitizer's checks in between it loses sight of what a pointer points to, and of what
+  # With a sanitizer's checks in between GCC loses sight of what a pointer points to, and of what
   # std::regex has initialized (GCC bug 105562).
   if(EDUPULSE_SANITIZE)
-    target_compile_options(edupulse_flags INTERFACE -Wno-stringop-overflow -Wno-maybe-uninitialized)
+    target_compile_options(edupulse_flags INTERFACE
+      $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   endif()
 endif()
 if(EDUPULSE_SANITIZE)

@@ -176,18 +176,18 @@ caf::actor cluster::spawn_router(router_setup setup) {
 /// Runs `f` on the multiplexer's thread and waits for its answer. After the stop, and on that very
 /// thread (an inline handler, or a sink of the log): `otherwise`.
 template <class F, class T> T cluster::ask(F f, T otherwise) {
-  caf::actor wire;
-  {
-    std::lock_guard guard(mutex_);
-    if (stopped_ || on_router_thread())
-      return otherwise;
-    wire = wire_;
-  }
   auto promise = std::make_shared<std::promise<T>>();
   auto later = promise->get_future();
   auto work = std::make_shared<wire_errand>();
   work->run = [f, promise = std::move(promise)](wire_state& at) { promise->set_value(f(at)); };
-  caf_shim::send(wire, std::move(work));
+  {
+    // A broker that has quit leaves its mailbox open, and nobody would ever look into it: what is
+    // sent with the lock held comes before `finish`, and is answered.
+    std::lock_guard guard(mutex_);
+    if (stopped_ || on_router_thread())
+      return otherwise;
+    caf_shim::send(wire_, std::move(work));
+  }
   try {
     return later.get();
   } catch (const std::future_error&) { // the wire is gone, and the errand with it

@@ -15,7 +15,7 @@ constexpr auto longest_question = std::chrono::hours(1);
 expected<void> node_impl::command(std::string_view verb, std::string_view name,
                                   expected<void> (router::*what)(std::uint32_t, time_point,
                                                                  effect_list&)) {
-  return ask([this, verb = std::string(verb), name = std::string(name),
+  return ask([verb = std::string(verb), name = std::string(name),
               what](desk& at) -> expected<void> {
     const auto which = at.core().find(name);
     if (!which)

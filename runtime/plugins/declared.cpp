@@ -141,8 +141,8 @@ expected<plugin_settings> settings_of(const plugin& of, const plugin_values& giv
     result.set(std::string(one.name), default_of(one));
   for (const auto& [name, text] : given) {
     const auto all = of.settings();
-    const auto at =
-        std::find_if(all.begin(), all.end(), [&](const auto& one) { return one.name == name; });
+    const auto at = std::find_if(all.begin(), all.end(),
+                                 [&, &name = name](const auto& one) { return one.name == name; });
     if (at == all.end())
       return fail(errc::invalid_option, "plugin '" + std::string(of.name()) + "' has no setting " +
                                             quote(name) + ": " + names_of(all));

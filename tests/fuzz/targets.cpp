@@ -53,7 +53,7 @@ public:
   conversation() : core_(subject()) {}
 
   void accept_both() {
-    for (const connection_id which : {1, 2})
+    for (const connection_id which : {1U, 2U})
       core_.on_accepted(which, "10.0.0.9", now_, out_);
     settle();
   }
