@@ -4,8 +4,8 @@
 #include "schemas/envelope_block.hpp"
 #include "schemas/envelope_pool.hpp"
 #include "schemas/payload_reader.hpp"
+#include <algorithm>
 #include <cassert>
-#include <cstring>
 #include <new>
 
 namespace edupulse {
@@ -88,9 +88,9 @@ void envelope_access::free(envelope* what) noexcept {
 void envelope_access::set_joined_topic(envelope& what, std::string_view name,
                                        std::string_view subject) {
   auto* text = reinterpret_cast<char*>(words(what) + what.word_count_);
-  std::memcpy(text, name.data(), name.size());
+  std::copy(name.begin(), name.end(), text); // of hostile bytes it may be empty, and nowhere
   text[name.size()] = '.';
-  std::memcpy(text + name.size() + 1, subject.data(), subject.size());
+  std::copy(subject.begin(), subject.end(), text + name.size() + 1);
   const std::string_view topic{text, name.size() + 1 + subject.size()};
   set_topic(what, topic, name.size(), text_hash(topic));
 }
