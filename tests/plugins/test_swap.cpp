@@ -35,7 +35,7 @@ public:
   explicit load(plugin_node& n)
       : thread_([this, &n] {
           for (; !ended_; ++published_) {
-            n.publish("lesson-" + std::to_string(published_ % 7), published_);
+            refused_ += !n.try_publish("lesson-" + std::to_string(published_ % 7), published_);
             if (published_ > 256)
               n.await(static_cast<std::size_t>(published_) - 256);
           }
@@ -45,11 +45,13 @@ public:
     ended_ = true;
     if (thread_.joinable())
       thread_.join();
+    CHECK(refused_ == 0);
     return published_;
   }
 
 private:
   std::atomic<bool> ended_{false};
+  std::atomic<int> refused_{0};
   std::atomic<int> published_{0};
   std::thread thread_;
 };
