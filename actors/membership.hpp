@@ -119,6 +119,7 @@ private:
                        effects& out);
   void run_relays(time_point now, effects& out);
   void ask_suspects(time_point now, effects& out);
+  void ask_suspects_later(time_point now);
 
   // membership_send.cpp
   membership_header header() const;

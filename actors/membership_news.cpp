@@ -218,7 +218,7 @@ void membership::set_suspect(member_slot which, std::uint64_t inc, node_id by, t
   table_.profile(which).from = by;
   suspects_.stop(which);
   if (suspects_.size() == 0)
-    next_asking_ = now + how_.probe_interval + random_part(how_.probe_interval);
+    ask_suspects_later(now);
   const std::size_t confirmers = table_.live().size() - suspects_.size() - 1;
   suspects_.start(which, by,
                   span_of_suspicion(how_.probe_interval, how_.suspicion_mult, how_.suspicion_max,

@@ -84,11 +84,15 @@ void membership::probe_failed(const probe& one, time_point now, effects& out) {
 /// Gossip that puts a suspicion right may pass this node by, and in a large cluster its turn to
 /// probe the suspect comes late: each suspect is told what is said of it, until it contradicts.
 void membership::ask_suspects(time_point now, effects& out) {
-  next_asking_ = now + how_.probe_interval + random_part(how_.probe_interval);
+  ask_suspects_later(now);
   for (std::size_t count = std::min(suspects_.size(), max_asked); count > 0; --count) {
     last_asked_ = suspects_.after(last_asked_);
     send(last_asked_, msg::ping{++seq_, table_[last_asked_].node}, out, last_asked_);
   }
+}
+
+void membership::ask_suspects_later(time_point now) {
+  next_asking_ = now + how_.probe_interval + random_part(how_.probe_interval);
 }
 
 void membership::on_ack(node_id from, std::uint32_t seq, time_point now, effects& out) {

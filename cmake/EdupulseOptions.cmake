@@ -30,7 +30,7 @@ if(EDUPULSE_DEVELOPER)
   # std::regex has initialized (GCC bug 105562).
   if(EDUPULSE_SANITIZE)
     target_compile_options(edupulse_flags INTERFACE
-      $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow> $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+      "$<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow;-Wno-maybe-uninitialized>")
   endif()
 endif()
 if(EDUPULSE_SANITIZE)

@@ -139,13 +139,7 @@ expected<bool> statement::step() {
 }
 
 expected<void> statement::run() {
-  for (;;) {
-    const auto row = step();
-    if (!row)
-      return tl::unexpected(row.error());
-    if (!*row)
-      return {};
-  }
+  return for_each_row([] {});
 }
 
 void statement::reset() {

@@ -1,5 +1,6 @@
 #include "journal.hpp"
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>

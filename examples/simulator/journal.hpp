@@ -2,7 +2,6 @@
 // What a node of a run saw, in a file that its parent reads while it runs, and that survives its
 // death: records lie in a shared mapping, and putting one costs no system call.
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
