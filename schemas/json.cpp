@@ -59,34 +59,40 @@ bool key_is_extra(const envelope& what, const event_type& type, payload_reader& 
   return type.key_of == nullptr || type.key_of(reader.payload()) != what.key();
 }
 
-void write_cloud(object_writer& out, const envelope& what, const std::string& time,
-                 capnp::Orphan<json>&& payload) {
-  out.text("specversion", "1.0");
-  out.text("id", to_string(what.id()));
-  out.text("source", std::string(json_names::urn) + to_string(what.publisher()));
-  out.text("type", what.name());
+/// The metadata that have no attribute of their own, as the text of a JSON object; or nothing.
+std::string write_rest(const envelope& what) {
+  capnp::MallocMessageBuilder message;
+  object_writer rest(message.getOrphanage());
+  for (std::size_t i = 0; i < what.meta_count(); ++i)
+    if (const auto [name, value] = what.meta_at(i); json_names::attribute_of(name).empty())
+      rest.text(name, value);
+  if (rest.empty())
+    return {};
+  auto object = message.initRoot<json>();
+  rest.finish(object);
+  return encode_raw(object.asReader());
+}
+
+cloud_attributes attributes_of(const envelope& what, std::string time, std::string content_type) {
+  cloud_attributes all;
+  all.emplace_back("specversion", "1.0");
+  all.emplace_back("id", to_string(what.id()));
+  all.emplace_back("source", std::string(json_names::urn) + to_string(what.publisher()));
+  all.emplace_back("type", what.name());
   if (!what.subject().empty())
-    out.text("subject", what.subject());
-  out.text("time", time);
-  out.text("datacontenttype", "application/json");
+    all.emplace_back("subject", what.subject());
+  all.emplace_back("time", std::move(time));
+  all.emplace_back("datacontenttype", std::move(content_type));
   if (!what.key().empty())
-    out.text("partitionkey", what.key());
-  capnp::MallocMessageBuilder rest_message;
-  object_writer rest(rest_message.getOrphanage());
+    all.emplace_back("partitionkey", what.key());
   for (std::size_t i = 0; i < what.meta_count(); ++i) {
     const auto [name, value] = what.meta_at(i);
-    const auto attribute = json_names::attribute_of(name);
-    if (attribute.empty())
-      rest.text(name, value);
-    else
-      out.text(attribute, value);
+    if (const auto attribute = json_names::attribute_of(name); !attribute.empty())
+      all.emplace_back(attribute, value);
   }
-  if (!rest.empty()) {
-    auto object = rest_message.initRoot<json>();
-    rest.finish(object);
-    out.text("edupulsemeta", encode_raw(object.asReader()));
-  }
-  out.value("data", std::move(payload));
+  if (auto rest = write_rest(what); !rest.empty())
+    all.emplace_back("edupulsemeta", std::move(rest));
+  return all;
 }
 
 expected<void> write_flat(object_writer& out, capnp::Orphanage memory, const envelope& what,
@@ -127,7 +133,9 @@ expected<std::string> write(const envelope& what, json_form form, const event_ty
   auto payload = memory.newOrphan<json>();
   capnp::JsonCodec().encode(fields, type.schema(), payload.get());
   if (form == json_form::cloudevents) {
-    write_cloud(out, what, time, std::move(payload));
+    for (const auto& [name, value] : attributes_of(what, time, "application/json"))
+      out.text(name, value);
+    out.value("data", std::move(payload));
   } else {
     const bool extra_key = key_is_extra(what, type, reader);
     if (auto ok = write_flat(out, memory, what, time, extra_key, std::move(payload)); !ok)
@@ -138,9 +146,8 @@ expected<std::string> write(const envelope& what, json_form form, const event_ty
   return encode_raw(root.asReader());
 }
 
-} // namespace
-
-expected<std::string> to_json(const envelope& what, json_form form, const event_type* type) {
+/// What describes the payload of `what`: `type` where it is given.
+expected<const event_type*> described_by(const envelope& what, const event_type* type) {
   type = type != nullptr ? type : what.type();
   if (type == nullptr)
     return fail(errc::unknown_schema,
@@ -148,18 +155,62 @@ expected<std::string> to_json(const envelope& what, json_form form, const event_
   if (type->name != what.name() || type->schema_id != what.schema_id())
     return fail(errc::wrong_type, "the event is " + quote(what.name()) + ", and " +
                                       quote(type->name) + " was given to write it as JSON");
+  return type;
+}
+
+expected<std::string> time_of(const envelope& what) {
+  if (auto time = to_rfc3339(what.occurred_at_ms()))
+    return std::move(*time);
+  return fail(errc::bad_json, "the time of the event is outside the years 0 to 9999");
+}
+
+error not_utf8(const envelope& what) {
+  return {errc::bad_json, "event " + to_string(what.id()) + " has text that is not UTF-8"};
+}
+
+} // namespace
+
+expected<std::string> to_json(const envelope& what, json_form form, const event_type* type) {
+  const auto described = described_by(what, type);
+  if (!described)
+    return tl::unexpected(described.error());
   if (form == json_form::flattened)
-    if (auto ok = json_names::refuse_clash(*type); !ok)
+    if (auto ok = json_names::refuse_clash(**described); !ok)
       return tl::unexpected(std::move(ok.error()));
-  const auto time = to_rfc3339(what.occurred_at_ms());
+  const auto time = time_of(what);
   if (!time)
-    return fail(errc::bad_json, "the time of the event is outside the years 0 to 9999");
+    return time;
 
   expected<std::string> text;
-  if (auto ok = catching(errc::bad_json, [&] { text = write(what, form, *type, *time); }); !ok)
+  if (auto ok = catching(errc::bad_json, [&] { text = write(what, form, **described, *time); });
+      !ok)
     return tl::unexpected(std::move(ok.error()));
   if (text && !is_utf8(*text))
-    return fail(errc::bad_json, "event " + to_string(what.id()) + " has text that is not UTF-8");
+    return tl::unexpected(not_utf8(what));
+  return text;
+}
+
+expected<cloud_attributes> to_cloud_attributes(const envelope& what, std::string content_type) {
+  auto time = time_of(what);
+  if (!time)
+    return tl::unexpected(std::move(time.error()));
+  auto all = attributes_of(what, std::move(*time), std::move(content_type));
+  if (!std::ranges::all_of(all, [](const auto& one) { return is_utf8(one.second); }))
+    return tl::unexpected(not_utf8(what));
+  return all;
+}
+
+expected<std::string> payload_to_json(const envelope& what, const event_type* type) {
+  const auto described = described_by(what, type);
+  if (!described)
+    return tl::unexpected(described.error());
+  expected<std::string> text;
+  auto ok = catching(errc::bad_json, [&] {
+    payload_reader reader(what);
+    text = write_payload_json(reader.as<capnp::DynamicStruct>((*described)->schema()));
+  });
+  if (!ok)
+    return tl::unexpected(std::move(ok.error()));
   return text;
 }
 

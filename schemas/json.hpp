@@ -42,6 +42,17 @@ enum class json_form : std::uint8_t { cloudevents, flattened };
 expected<std::string> to_json(const envelope& what, json_form form,
                               const event_type* type = nullptr);
 
+/// Names and values, in no particular order.
+using cloud_attributes = std::vector<std::pair<std::string, std::string>>;
+
+/// For CloudEvents' binary mode, whose attributes are headers of a message: all that the structured
+/// form has beside `data`. `content_type` says what the payload is written as. Errors: `bad_json`
+/// for text that is not UTF-8, and a time that RFC 3339 cannot say.
+expected<cloud_attributes> to_cloud_attributes(const envelope& what, std::string content_type);
+
+/// The payload alone. Errors: those of `to_json`.
+expected<std::string> payload_to_json(const envelope& what, const event_type* type = nullptr);
+
 /// The event type of a name, null when there is none.
 using type_lookup = std::function<const event_type*(std::string_view name)>;
 

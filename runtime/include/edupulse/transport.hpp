@@ -5,6 +5,7 @@
 
 #include "actors/handler.hpp"
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,11 +17,29 @@ struct outbound_event {
   deferral done;
 };
 
+/// What a transport knows of the other side.
+struct transport_health {
+  enum class state : std::uint8_t { unknown, connecting, up, down };
+
+  state is = state::unknown;
+  /// Why it is `down`, in the words of the other side or of its client.
+  std::string why{};
+};
+
+constexpr std::string_view to_string(transport_health::state what) noexcept {
+  constexpr std::string_view names[] = {"unknown", "connecting", "up", "down"};
+  return names[static_cast<std::size_t>(what)];
+}
+
 class transport {
 public:
   virtual ~transport() = default;
   /// For people: `log`, `kafka`.
   virtual std::string_view name() const noexcept = 0;
+  /// For people: the address, without passwords. Empty when there is none.
+  virtual std::string where() const { return {}; }
+  /// As it was last seen. Any thread, at any time.
+  virtual transport_health health() const { return {}; }
   /// Takes a batch in order and returns at once. Complete each `done` when the outcome is known,
   /// from any thread: `ok`; `retry` for this event; `unavailable` when the other side is gone,
   /// which pauses the mirror and probes; `reject` when this event can never be sent. A token that

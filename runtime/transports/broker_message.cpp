@@ -1,0 +1,103 @@
+#include "runtime/transports/broker_message.hpp"
+
+#include "schemas/codec.hpp"
+#include "schemas/json.hpp"
+#include <algorithm>
+#include <array>
+#include <capnp/serialize.h>
+
+namespace edupulse {
+
+namespace {
+
+constexpr std::array<std::pair<message_form, std::string_view>, 5> forms = {
+    {{message_form::cloudevents, "cloudevents"},
+     {message_form::cloudevents_json, "cloudevents-json"},
+     {message_form::cloudevents_capnp, "cloudevents-capnp"},
+     {message_form::flattened, "flattened"},
+     {message_form::envelope, "envelope"}}};
+
+constexpr std::string_view json_type = "application/json";
+constexpr std::string_view capnp_type = "application/x-capnproto";
+
+/// A message that any Cap'n Proto library reads: with its table of one segment.
+std::string framed(std::span<const capnp::word> words) {
+  const kj::ArrayPtr<const capnp::word> segment(words.data(), words.size());
+  const auto flat = capnp::messageToFlatArray(kj::arrayPtr(&segment, 1));
+  const auto bytes = flat.asBytes();
+  return {reinterpret_cast<const char*>(bytes.begin()), bytes.size()};
+}
+
+std::string framed_payload(const envelope& event) {
+  static constexpr capnp::word null_root[1] = {};
+  const auto words = event.payload_words();
+  return framed(words.empty() ? std::span<const capnp::word>(null_root) : words);
+}
+
+/// Attributes go into headers, the payload alone into the body.
+expected<void> write_binary(const envelope& event, const message_options& how, broker_message& to) {
+  const bool as_json = how.form == message_form::cloudevents_json;
+  to.content_type = as_json ? json_type : capnp_type;
+  auto attributes = to_cloud_attributes(event, to.content_type);
+  if (!attributes)
+    return tl::unexpected(std::move(attributes.error()));
+  for (auto& [name, value] : *attributes)
+    if (name != "datacontenttype") // it is the content type of the message
+      to.headers.emplace_back(how.header_prefix + name, std::move(value));
+  auto body = as_json ? payload_to_json(event) : expected<std::string>(framed_payload(event));
+  if (!body)
+    return tl::unexpected(std::move(body.error()));
+  to.body = std::move(*body);
+  return {};
+}
+
+expected<void> write_whole(const envelope& event, message_form form, broker_message& to) {
+  if (form == message_form::envelope) {
+    to.content_type = capnp_type;
+    to.body = framed(event.words());
+    return {};
+  }
+  const bool flat = form == message_form::flattened;
+  to.content_type = flat ? json_type : "application/cloudevents+json";
+  auto body = to_json(event, flat ? json_form::flattened : json_form::cloudevents);
+  if (!body)
+    return tl::unexpected(std::move(body.error()));
+  to.body = std::move(*body);
+  return {};
+}
+
+} // namespace
+
+expected<message_form> parse_message_form(std::string_view text) {
+  for (const auto& [form, name] : forms)
+    if (name == text)
+      return form;
+  return fail(errc::invalid_option, "format " + quote(text) +
+                                        " is none of cloudevents, cloudevents-json, "
+                                        "cloudevents-capnp, flattened, envelope");
+}
+
+std::string_view to_string(message_form what) noexcept {
+  return std::ranges::find(forms, what, &decltype(forms)::value_type::first)->second;
+}
+
+expected<broker_message> to_message(const envelope& event, const message_options& how) {
+  broker_message made;
+  auto topic = how.topic.of(event);
+  if (!topic)
+    return tl::unexpected(std::move(topic.error()));
+  made.topic = std::move(*topic);
+  const bool binary =
+      how.form == message_form::cloudevents_json || how.form == message_form::cloudevents_capnp;
+  auto written = binary ? write_binary(event, how, made) : write_whole(event, how.form, made);
+  if (!written)
+    return tl::unexpected(std::move(written.error()));
+  if (!how.mark.empty()) {
+    std::string via(event.meta(via_meta));
+    via += via.empty() ? how.mark : ' ' + how.mark;
+    made.headers.emplace_back(via_header, std::move(via));
+  }
+  return made;
+}
+
+} // namespace edupulse

@@ -1,0 +1,54 @@
+#pragma once
+// A real server of a broker, for tests of the mirrors to it.
+
+#include "tests/support/program.hpp"
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace edupulse::test {
+
+/// A port of the loopback that nobody listens on at this moment.
+std::uint16_t free_port();
+
+/// What a mirror wrote, as a reader of the broker sees it.
+struct seen_event {
+  std::string id;
+  std::string key;
+  int number = 0; ///< counts up within its key
+};
+
+/// On a free port, with a directory of its own; gone with this object. Its port and its data stay
+/// while it is killed and started.
+class broker {
+public:
+  virtual ~broker() = default;
+
+  /// Starts it, and waits until it answers.
+  virtual void start() = 0;
+  virtual void kill() { server_.reset(); }
+  /// It stays where it is and does nothing, with its connections open.
+  void pause() { server_->signal(SIGSTOP); }
+  void resume() { server_->signal(SIGCONT); }
+  std::uint16_t port() const noexcept { return port_; }
+
+  /// For `open_transport`, with further settings: `&batch=1`.
+  std::string url(const std::string& settings = {}) const { return url_of(port_, settings); }
+  virtual std::string url_of(std::uint16_t port, const std::string& settings) const = 0;
+  /// Of somebody whom it refuses, and a word of its refusal.
+  virtual std::string url_of_stranger() const = 0;
+  virtual std::string refusal() const = 0;
+  /// All that it has been given, in its order, read with the broker's client and none of our code.
+  virtual std::vector<seen_event> read() = 0;
+
+protected:
+  const std::uint16_t port_ = free_port();
+  scratch_dir dir_;
+  std::unique_ptr<program> server_;
+};
+
+/// From the CloudEvents document of one `lesson.published` that `publish_numbered` made.
+seen_event from_cloudevent(const std::string& text);
+
+} // namespace edupulse::test

@@ -1,0 +1,211 @@
+#include "tests/mirrors/mirror_cases.hpp"
+
+#include "tests/support/eventually.hpp"
+#include "tests/support/lessons.hpp"
+#include "tests/support/real_time.hpp"
+#include "tests/support/tcp_proxy.hpp"
+#include <atomic>
+#include <edupulse/node.hpp>
+#include <edupulse/transports.hpp>
+#include <map>
+#include <set>
+
+namespace edupulse::test {
+
+namespace {
+
+constexpr int keys = 100;
+
+/// A node whose mirror `copy` goes to one broker, and what was published on it.
+class mirrored {
+public:
+  explicit mirrored(const std::string& url, subscription_options options = quick()) {
+    REQUIRE(node_.attach_mirror("copy", ">", open_transport(url).value(), std::move(options)));
+  }
+
+  /// Breaks that end soon, so that tests do.
+  static subscription_options quick() {
+    subscription_options made;
+    made.overload = overload_policy::drop_newest;
+    made.backlog_events = 1u << 17;
+    made.backlog_bytes = 256u << 20;
+    made.retry.first = 20ms;
+    made.retry.cap = 200ms;
+    return made;
+  }
+
+  node& operator*() noexcept { return node_; }
+  node* operator->() noexcept { return &node_; }
+
+  /// `count` events of all keys in turn, which count up within each of them.
+  void publish(int count) {
+    for (int i = 0; i < count; ++i, ++published_) {
+      auto id = publish_lesson(node_, "k" + std::to_string(published_ % keys),
+                               std::to_string(published_ / keys));
+      REQUIRE(id);
+    }
+  }
+  /// About 20,000 each second, for so long.
+  void publish_for(std::chrono::milliseconds span) {
+    keep_on(span, [this] {
+      publish(20);
+      rest(1ms);
+    });
+  }
+  int published() const noexcept { return published_; }
+
+  subscription_status status() const { return node_.subscriptions().front(); }
+  void drain() {
+    eventually([&] { return status().pending == 0; });
+  }
+  /// What was given up on, each with its reason.
+  std::size_t given_up() const { return node_.dead_letters()->size(); }
+
+private:
+  node node_ = start_quiet();
+  int published_ = 0;
+};
+
+/// In order, but for repetitions: an event that is seen again has been seen before.
+void check_order(const std::vector<seen_event>& seen) {
+  std::map<std::string, int> next;
+  std::set<std::string> ids;
+  std::size_t out_of_order = 0;
+  for (const auto& one : seen) {
+    if (!ids.insert(one.id).second)
+      continue; // the same event once more
+    out_of_order += one.number < next[one.key] ? 1 : 0;
+    next[one.key] = one.number + 1;
+  }
+  CHECK(out_of_order == 0);
+}
+
+void check_has_all(const std::vector<seen_event>& seen, int published) {
+  std::set<std::string> ids;
+  for (const auto& one : seen)
+    ids.insert(one.id);
+  CHECK(ids.size() == static_cast<std::size_t>(published));
+  check_order(seen);
+}
+
+} // namespace
+
+void down_at_start(broker& to) {
+  mirrored here(to.url());
+  here.publish(500);
+  eventually([&] { return here.status().state == "unavailable"; });
+  to.start();
+  here.drain();
+  check_has_all(to.read(), here.published());
+  CHECK(here.given_up() == 0);
+}
+
+void killed_under_load(broker& to, after_kill what) {
+  to.start();
+  mirrored here(to.url());
+  here.publish_for(500ms);
+  to.kill();
+  here.publish_for(1s);
+  CHECK(here.status().state == "unavailable");
+  to.start();
+  here.publish_for(500ms);
+  here.drain();
+  CHECK(here.given_up() == 0);
+  const auto seen = to.read();
+  if (what == after_kill::has_everything)
+    check_has_all(seen, here.published());
+  else
+    check_order(seen);
+}
+
+void paused_under_load(broker& to) {
+  to.start();
+  mirrored here(to.url("&ack_timeout=500ms&connect_timeout=500ms"));
+  here.publish_for(300ms);
+  to.pause();
+  here.publish_for(2s);
+  eventually([&] { return here.status().state == "unavailable"; });
+  to.resume();
+  here.publish_for(300ms);
+  here.drain();
+  check_has_all(to.read(), here.published());
+  CHECK(here.given_up() == 0);
+}
+
+void refuses_credentials(broker& to) {
+  to.start();
+  auto stranger = open_transport(to.url_of_stranger()).value();
+  mirrored here(to.url());
+  here.drain();
+  REQUIRE(here->swap_mirror("copy", stranger));
+  here.publish(200);
+  eventually([&] { return here.status().state == "unavailable"; });
+  const auto health = stranger->health();
+  CHECK(health.is != transport_health::state::up);
+  eventually([&] { return stranger->health().is == transport_health::state::down; });
+  CHECK_THAT(stranger->health().why, Catch::Matchers::Contains(to.refusal()));
+  REQUIRE(here->swap_mirror("copy", open_transport(to.url()).value()));
+  here.drain();
+  check_has_all(to.read(), here.published());
+  CHECK(here.given_up() == 0);
+}
+
+void connection_reset_again_and_again(broker& to) {
+  to.start();
+  tcp_proxy network(to.port());
+  mirrored here(to.url_of(network.port(), {}));
+  for (int i = 0; i < 10; ++i) {
+    here.publish_for(100ms);
+    network.reset_all();
+  }
+  here.drain();
+  CHECK(network.connections() >= 5);
+  check_has_all(to.read(), here.published());
+  CHECK(here.given_up() == 0);
+}
+
+void slow_network(broker& to) {
+  to.start();
+  tcp_proxy network(to.port());
+  mirrored here(to.url_of(network.port(), {}));
+  network.slow_down(500); // 1,000 events in a second, of 20,000
+  here.publish_for(500ms);
+  CHECK(here.status().pending > 1000);
+  network.slow_down(1u << 20);
+  here.drain();
+  check_has_all(to.read(), here.published());
+  CHECK(here.given_up() == 0);
+}
+
+void swapped_under_load(broker& from, broker& to) {
+  from.start();
+  to.start();
+  mirrored here(from.url());
+  here.publish_for(300ms);
+  REQUIRE(here->swap_mirror("copy", open_transport(to.url()).value()));
+  here.publish_for(300ms);
+  here.drain();
+  auto seen = from.read();
+  CHECK_FALSE(seen.empty());
+  const auto rest = to.read();
+  CHECK_FALSE(rest.empty());
+  seen.insert(seen.end(), rest.begin(), rest.end());
+  check_has_all(seen, here.published());
+  CHECK(here.given_up() == 0);
+}
+
+void mirror_that_ends_while_the_server_is_paused(broker& to) {
+  to.start();
+  {
+    mirrored here(to.url("&ack_timeout=500ms&connect_timeout=500ms"));
+    here.publish(100);
+    here.drain();
+    to.pause();
+    here.publish(100);
+    REQUIRE(here->detach_mirror("copy"));
+  }
+  to.resume();
+  CHECK(to.read().size() >= 100);
+}
+
+} // namespace edupulse::test

@@ -1,0 +1,51 @@
+// Mirrors to Redis streams.
+
+#include "tests/mirrors/mirror_cases.hpp"
+#include "tests/mirrors/redis_broker.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/lessons.hpp"
+#include <edupulse/transports.hpp>
+
+using namespace edupulse;
+using namespace edupulse::test;
+
+TEST_CASE("G113: Redis that is down at first gets everything once it is there") {
+  redis_broker to;
+  down_at_start(to);
+}
+
+TEST_CASE("G113: Redis that is killed and started again misses nothing") {
+  redis_broker to;
+  killed_under_load(to, after_kill::has_everything);
+}
+
+TEST_CASE("G113: Redis that hangs is an outage, and misses nothing") {
+  redis_broker to;
+  paused_under_load(to);
+}
+
+TEST_CASE("G113: Redis that refuses a password is an outage, in its own words") {
+  redis_broker to;
+  refuses_credentials(to);
+}
+
+TEST_CASE("G113: connections to Redis that are reset again and again lose nothing") {
+  redis_broker to;
+  connection_reset_again_and_again(to);
+}
+
+TEST_CASE("G113: a slow network to Redis holds up the mirror, and nobody else") {
+  redis_broker to;
+  slow_network(to);
+}
+
+TEST_CASE("G113: a mirror is swapped to another Redis under load, and nothing is lost") {
+  redis_broker from;
+  redis_broker to;
+  swapped_under_load(from, to);
+}
+
+TEST_CASE("G113: a mirror to a Redis that hangs can be detached") {
+  redis_broker to;
+  mirror_that_ends_while_the_server_is_paused(to);
+}
