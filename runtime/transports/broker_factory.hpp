@@ -21,6 +21,10 @@ using session_maker = expected<std::unique_ptr<broker_session>> (*)(const broker
                                                                     const broker_times& times,
                                                                     broker_options& how);
 
+expected<std::unique_ptr<broker_session>> make_nats_session(const broker_url& url,
+                                                            setting_reader& settings,
+                                                            const broker_times& times,
+                                                            broker_options& how);
 expected<std::unique_ptr<broker_session>> make_redis_session(const broker_url& url,
                                                              setting_reader& settings,
                                                              const broker_times& times,

@@ -66,6 +66,19 @@ expected<void> write_whole(const envelope& event, message_form form, broker_mess
   return {};
 }
 
+std::string percent_encoded(std::string_view text) {
+  static constexpr char digits[] = "0123456789ABCDEF";
+  std::string made;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > 0x20 && byte < 0x7F && c != '"' && c != '%')
+      made += c;
+    else
+      made.append({'%', digits[byte >> 4], digits[byte & 15]});
+  }
+  return made;
+}
+
 } // namespace
 
 expected<message_form> parse_message_form(std::string_view text) {
@@ -97,6 +110,9 @@ expected<broker_message> to_message(const envelope& event, const message_options
     via += via.empty() ? how.mark : ' ' + how.mark;
     made.headers.emplace_back(via_header, std::move(via));
   }
+  if (how.escapes_headers)
+    for (auto& [name, value] : made.headers)
+      value = percent_encoded(value);
   return made;
 }
 

@@ -27,6 +27,9 @@ struct message_options {
   /// In front of each CloudEvents attribute in a header. Its bindings say `ce-` for NATS, `ce_` for
   /// Kafka, `cloudEvents:` for AMQP.
   std::string header_prefix = "ce-";
+  /// Values of headers are percent-encoded, as CloudEvents asks for where a header is a line:
+  /// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+  bool escapes_headers = false;
   /// The name of this cluster, added to what the event says of those it came through. A source of
   /// this name does not take it in again.
   std::string mark;

@@ -16,6 +16,15 @@ namespace {
 
 constexpr int keys = 100;
 
+struct numbered_event {
+  std::string key;
+  std::string number; ///< counts up within its key
+};
+/// The n-th that is published.
+numbered_event numbered(int n) {
+  return {"k" + std::to_string(n % keys), std::to_string(n / keys)};
+}
+
 /// A node whose mirror `copy` goes to one broker, and what was published on it.
 class mirrored {
 public:
@@ -39,10 +48,9 @@ public:
 
   /// `count` events of all keys in turn, which count up within each of them.
   void publish(int count) {
-    for (int i = 0; i < count; ++i, ++published_) {
-      auto id = publish_lesson(node_, "k" + std::to_string(published_ % keys),
-                               std::to_string(published_ / keys));
-      REQUIRE(id);
+    for (int i = 0; i < count; ++i) {
+      const auto [key, number] = numbered(published_++);
+      REQUIRE(publish_lesson(node_, key, number));
     }
   }
   /// About 20,000 each second, for so long.
@@ -80,10 +88,23 @@ void check_order(const std::vector<seen_event>& seen) {
   CHECK(out_of_order == 0);
 }
 
+/// The first few that are not there: "k7:41".
+std::string missing(const std::vector<seen_event>& seen, int published) {
+  std::set<std::string> there;
+  for (const auto& one : seen)
+    there.insert(one.key + ':' + std::to_string(one.number));
+  std::string all;
+  for (int i = 0; i < published && all.size() < 400; ++i)
+    if (const auto name = numbered(i); !there.contains(name.key + ':' + name.number))
+      all += name.key + ':' + name.number + ' ';
+  return all;
+}
+
 void check_has_all(const std::vector<seen_event>& seen, int published) {
   std::set<std::string> ids;
   for (const auto& one : seen)
     ids.insert(one.id);
+  CHECK(missing(seen, published) == "");
   CHECK(ids.size() == static_cast<std::size_t>(published));
   check_order(seen);
 }

@@ -1,0 +1,92 @@
+#include "runtime/transports/nats_acks.hpp"
+
+#include <map>
+#include <sys/eventfd.h>
+
+namespace edupulse {
+
+namespace {
+
+/// By number, of those that are alive.
+struct known_acks {
+  std::mutex mutex;
+  std::uintptr_t last = 0;
+  std::map<std::uintptr_t, std::weak_ptr<nats_acks>> all;
+};
+
+/// Never destroyed: threads of the client library outlive `main`.
+known_acks& known() {
+  static auto& one = *new known_acks;
+  return one;
+}
+
+} // namespace
+
+nats_acks::nats_acks() : lost_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+
+nats_acks::~nats_acks() {
+  std::lock_guard guard(known().mutex);
+  known().all.erase(number_);
+}
+
+std::shared_ptr<nats_acks> nats_acks::make() {
+  std::shared_ptr<nats_acks> made(new nats_acks);
+  std::lock_guard guard(known().mutex);
+  made->number_ = ++known().last;
+  known().all.emplace(made->number_, made);
+  return made;
+}
+
+std::shared_ptr<nats_acks> nats_acks::find(std::uintptr_t number) {
+  std::lock_guard guard(known().mutex);
+  const auto found = known().all.find(number);
+  return found == known().all.end() ? nullptr : found->second.lock();
+}
+
+void nats_acks::expect(const void* message, deferral done) {
+  std::lock_guard guard(mutex_);
+  open_.insert_or_assign(message, std::move(done));
+}
+
+deferral nats_acks::take(const void* message) {
+  std::lock_guard guard(mutex_);
+  auto found = open_.extract(message);
+  return found ? std::move(found.mapped()) : deferral();
+}
+
+void nats_acks::answer_all(const outcome& with) {
+  std::unordered_map<const void*, deferral> all;
+  {
+    std::lock_guard guard(mutex_);
+    all.swap(open_);
+  }
+  for (auto& [message, done] : all)
+    done.complete(with);
+}
+
+void nats_acks::lose(std::string why) {
+  std::lock_guard guard(mutex_);
+  if (lost_.empty())
+    lost_ = std::move(why);
+  ::eventfd_write(lost_event_.number(), 1);
+}
+
+std::string nats_acks::lost() const {
+  std::lock_guard guard(mutex_);
+  return lost_;
+}
+
+void nats_acks::deny() {
+  {
+    std::lock_guard guard(mutex_);
+    denied_ = true;
+  }
+  lose("nats: the server refuses a subject");
+}
+
+bool nats_acks::denied() const {
+  std::lock_guard guard(mutex_);
+  return denied_;
+}
+
+} // namespace edupulse

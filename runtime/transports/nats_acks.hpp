@@ -1,0 +1,50 @@
+#pragma once
+// What a NATS connection has sent and not heard of, for the client library's threads.
+
+#include "runtime/descriptor.hpp"
+#include "runtime/transports/broker_session.hpp"
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+namespace edupulse {
+
+/// Any thread. Shared with callbacks by number: `find` is null once it is gone.
+class nats_acks {
+public:
+  static std::shared_ptr<nats_acks> make();
+  static std::shared_ptr<nats_acks> find(std::uintptr_t number);
+  ~nats_acks();
+
+  std::uintptr_t number() const noexcept { return number_; }
+  /// Readable once the connection is lost.
+  int lost_event() const noexcept { return lost_event_.number(); }
+
+  void expect(const void* message, deferral done);
+  /// Gives the token back; empty when it has been answered.
+  deferral take(const void* message);
+  void answer(const void* message, outcome with) { take(message).complete(std::move(with)); }
+  void answer_all(const outcome& with);
+
+  /// The first reason stays.
+  void lose(std::string why);
+  /// Empty: it is not lost.
+  std::string lost() const;
+  /// The server refuses a subject: what was sent must be sent again to find out which.
+  void deny();
+  bool denied() const;
+
+private:
+  nats_acks();
+
+  std::uintptr_t number_ = 0;
+  const descriptor lost_event_;
+  mutable std::mutex mutex_;
+  std::unordered_map<const void*, deferral> open_;
+  std::string lost_;
+  bool denied_ = false;
+};
+
+} // namespace edupulse

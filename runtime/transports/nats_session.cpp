@@ -1,0 +1,388 @@
+#include "runtime/transports/nats_session.hpp"
+
+#include "runtime/transports/broker_factory.hpp"
+#include <algorithm>
+#include <array>
+#include <nats/nats.h>
+#include <poll.h>
+
+namespace edupulse {
+
+namespace {
+
+std::string said(std::string_view words) { return "nats: " + std::string(words); }
+
+std::int64_t as_ms(duration what) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(what).count();
+}
+
+/// What the library last said on this thread.
+std::string last_words(natsStatus status) {
+  natsStatus about = NATS_OK;
+  const char* text = ::nats_GetLastError(&about);
+  return text != nullptr && about == status && *text != '\0' ? text : ::natsStatus_GetText(status);
+}
+
+/// What has no end is two lines of the protocol, and `*` and `>` are for subscribers.
+bool is_subject(std::string_view text) {
+  const auto is_plain = [](char c) { return c > ' ' && c != 0x7F && c != '*' && c != '>'; };
+  return !text.empty() && std::ranges::all_of(text, is_plain) && text.front() != '.' &&
+         text.back() != '.' && text.find("..") == text.npos;
+}
+
+struct message_freed {
+  void operator()(natsMsg* what) const noexcept { ::natsMsg_Destroy(what); }
+};
+using message_ptr = std::unique_ptr<natsMsg, message_freed>;
+
+/// Null: the library has no memory.
+message_ptr make_message(const broker_message& from) {
+  natsMsg* made = nullptr;
+  if (::natsMsg_Create(&made, from.topic.c_str(), nullptr, from.body.data(),
+                       static_cast<int>(from.body.size())) != NATS_OK)
+    return {};
+  message_ptr owned(made);
+  bool good = ::natsMsgHeader_Set(made, "content-type", from.content_type.c_str()) == NATS_OK;
+  for (const auto& [name, value] : from.headers)
+    good = good && ::natsMsgHeader_Set(made, name.c_str(), value.c_str()) == NATS_OK;
+  return good ? std::move(owned) : message_ptr();
+}
+
+/// What the server, or the library before it, thinks of one message.
+outcome outcome_of(natsStatus status, const std::string& words) {
+  switch (status) {
+  case NATS_OK:
+    return outcome::ok();
+  case NATS_MAX_PAYLOAD:
+  case NATS_INVALID_SUBJECT:
+  case NATS_INVALID_ARG:
+    return outcome::reject(said(words));
+  default:
+    return outcome::unavailable(said(words));
+  }
+}
+
+// -- called by threads of the library -----------------------------------------------------------
+
+void* closure_of(const nats_acks& acks) { return reinterpret_cast<void*>(acks.number()); }
+std::shared_ptr<nats_acks> acks_of(void* closure) {
+  return nats_acks::find(reinterpret_cast<std::uintptr_t>(closure));
+}
+
+void on_end(natsConnection* connection, void* closure) {
+  const auto acks = acks_of(closure);
+  if (!acks)
+    return;
+  const char* words = nullptr;
+  const auto status = ::natsConnection_GetLastError(connection, &words);
+  if (words == nullptr || *words == '\0')
+    words = status == NATS_OK ? "the server closed the connection" : ::natsStatus_GetText(status);
+  acks->lose(said(words));
+}
+
+/// `"subject"` in what the server says of a subject.
+bool is_about(std::string_view words, std::string_view subject) {
+  return words.find('"' + std::string(subject) + '"') != words.npos;
+}
+
+/// Of JetStream, when it begins to refuse subjects: nothing will ever acknowledge these messages,
+/// and which they are is not said for all of them. All are given back, and sent more carefully.
+void on_denial(natsConnection*, natsSubscription*, natsStatus status, void* closure) {
+  if (const auto acks = acks_of(closure); acks && status == NATS_NOT_PERMITTED)
+    acks->deny();
+}
+
+/// The library's own would write to stderr.
+void ignore(natsConnection*, natsSubscription*, natsStatus, void*) {}
+
+/// https://github.com/nats-io/nats-server/blob/main/server/errors.json
+constexpr int header_too_large = 10'097;
+constexpr std::array outages = {10'008, 10'009, 10'023, 10'028, 10'039, 10'076, 10'077, 10'109};
+
+outcome outcome_of(const jsPubAckErr& refused) {
+  const bool has_words = refused.ErrText != nullptr && *refused.ErrText != '\0';
+  const auto text = said(has_words ? refused.ErrText : ::natsStatus_GetText(refused.Err));
+  const int code = refused.ErrCode;
+  if (refused.Err == NATS_TIMEOUT)
+    return outcome::unavailable(said("no acknowledgement in time"));
+  if (refused.Err == NATS_NO_RESPONDERS) // no stream has the subject, or none that works now
+    return outcome::retry(text + ": does a stream have this subject?");
+  if (code == JSStreamMessageExceedsMaximumErr || code == header_too_large)
+    return outcome::reject(text);
+  return std::ranges::find(outages, code) != outages.end() ? outcome::unavailable(text)
+                                                           : outcome::retry(text);
+}
+
+void on_ack(jsCtx*, natsMsg* message, jsPubAck*, jsPubAckErr* refused, void* closure) {
+  if (const auto acks = acks_of(closure)) {
+    auto what = refused == nullptr ? outcome::ok() : outcome_of(*refused);
+    const bool lost = what.what() == outcome::kind::unavailable;
+    std::string why(what.reason());
+    acks->answer(message, std::move(what));
+    if (lost) // an outage is that of all
+      acks->lose(std::move(why));
+  }
+  ::natsMsg_Destroy(message);
+}
+
+} // namespace
+
+nats_session::nats_session(nats_options how) : how_(std::move(how)) {}
+
+nats_session::~nats_session() { close(); }
+
+void nats_session::close() noexcept {
+  if (acks_) {
+    acks_->answer_all(outcome::unavailable(said("the connection ended")));
+    careful_ = careful_ || acks_->denied();
+  }
+  acks_.reset();
+  ::jsCtx_Destroy(std::exchange(stream_, nullptr));
+  ::natsConnection_Destroy(std::exchange(to_, nullptr));
+  denied_.clear();
+  allowed_.clear();
+  last_denial_.clear();
+}
+
+tl::unexpected<error> nats_session::over(std::string why) {
+  acks_->answer_all(outcome::unavailable(why));
+  close();
+  return fail(errc::io, std::move(why));
+}
+
+expected<natsOptions*> nats_session::make_options() {
+  natsOptions* made = nullptr;
+  auto status = ::natsOptions_Create(&made);
+  const auto set = [&](natsStatus how) { status = status == NATS_OK ? how : status; };
+  std::vector<const char*> servers;
+  for (const auto& one : how_.servers)
+    servers.push_back(one.c_str());
+  set(::natsOptions_SetServers(made, servers.data(), static_cast<int>(servers.size())));
+  set(::natsOptions_SetName(made, "edupulse"));
+  set(::natsOptions_SetAllowReconnect(made, false)); // broker_transport.hpp says why
+  set(::natsOptions_SetTimeout(made, as_ms(how_.connect_timeout)));
+  set(::natsOptions_SetWriteDeadline(made, as_ms(how_.ack_timeout)));
+  set(::natsOptions_SetClosedCB(made, on_end, closure_of(*acks_)));
+  set(::natsOptions_SetErrorHandler(made, how_.jetstream && !careful_ ? on_denial : ignore,
+                                    closure_of(*acks_)));
+  if (!how_.token.empty())
+    set(::natsOptions_SetToken(made, how_.token.c_str()));
+  else if (!how_.user.empty())
+    set(::natsOptions_SetUserInfo(made, how_.user.c_str(), how_.password.c_str()));
+  if (!how_.credentials.empty())
+    set(::natsOptions_SetUserCredentialsFromFiles(made, how_.credentials.c_str(), nullptr));
+  if (how_.tls)
+    set(::natsOptions_SetSecure(made, true));
+  if (!how_.ca.empty())
+    set(::natsOptions_LoadCATrustedCertificates(made, how_.ca.c_str()));
+  if (!how_.certificate.empty())
+    set(::natsOptions_LoadCertificatesChain(made, how_.certificate.c_str(), how_.key.c_str()));
+  if (status == NATS_OK)
+    return made;
+  ::natsOptions_Destroy(made);
+  return fail(errc::io, said(last_words(status)));
+}
+
+expected<void> nats_session::connect() {
+  close();
+  acks_ = nats_acks::make();
+  const auto options = make_options();
+  if (!options)
+    return tl::unexpected(options.error());
+  const auto status = ::natsConnection_Connect(&to_, *options);
+  ::natsOptions_Destroy(*options);
+  if (status != NATS_OK)
+    return over(said(last_words(status)));
+  return how_.jetstream ? open_jetstream() : expected<void>();
+}
+
+/// Asks whether there is one: its answer is clearer than those to messages would be.
+expected<void> nats_session::open_jetstream() {
+  jsOptions options;
+  ::jsOptions_Init(&options);
+  options.Wait = as_ms(how_.connect_timeout);
+  options.PublishAsync.MaxPending = static_cast<std::int64_t>(how_.in_flight);
+  options.PublishAsync.StallWait = as_ms(how_.ack_timeout);
+  options.PublishAsync.AckHandler = on_ack;
+  options.PublishAsync.AckHandlerClosure = closure_of(*acks_);
+  if (const auto status = ::natsConnection_JetStream(&stream_, to_, &options); status != NATS_OK)
+    return over(said(last_words(status)));
+  jsAccountInfo* info = nullptr;
+  jsErrCode code{};
+  const auto status = ::js_GetAccountInfo(&info, stream_, nullptr, &code);
+  ::jsAccountInfo_Destroy(info);
+  if (status != NATS_OK)
+    return over(said("JetStream: " + last_words(status)));
+  return {};
+}
+
+expected<void> nats_session::send(std::vector<outgoing> batch) {
+  std::erase_if(batch, [](outgoing& one) {
+    if (is_subject(one.message.topic))
+      return false;
+    one.done.complete(outcome::reject(said(quote(one.message.topic) + " is no subject")));
+    return true;
+  });
+  return how_.jetstream ? send_jetstream(std::move(batch)) : send_core(std::move(batch));
+}
+
+// -- core ---------------------------------------------------------------------------------------
+
+/// The server has read all that was sent before.
+expected<void> nats_session::flush() {
+  const auto status = ::natsConnection_FlushTimeout(to_, as_ms(how_.ack_timeout));
+  if (status == NATS_OK)
+    return {};
+  if (auto why = acks_->lost(); !why.empty())
+    return over(std::move(why));
+  return over(said(status == NATS_TIMEOUT
+                       ? "no answer within " + std::to_string(as_ms(how_.ack_timeout)) + " ms"
+                       : last_words(status)));
+}
+
+/// The server drops what its user may not publish, and says so beside everything else, ahead of its
+/// answer to a flush. Empty: nothing new.
+std::string nats_session::new_denial() {
+  const char* words = nullptr;
+  if (::natsConnection_GetLastError(to_, &words) != NATS_NOT_PERMITTED || words == nullptr ||
+      last_denial_ == words)
+    return {};
+  return last_denial_ = words;
+}
+
+/// Why nothing may be published there, if it is known.
+std::string_view nats_session::known_denial(const std::string& topic) {
+  if (is_about(last_denial_, topic))
+    denied_.emplace(topic, last_denial_);
+  const auto found = denied_.find(topic);
+  return found == denied_.end() ? std::string_view{} : found->second;
+}
+
+natsStatus nats_session::publish(const broker_message& what) {
+  const auto message = make_message(what);
+  return message ? ::natsConnection_PublishMsg(to_, message.get()) : NATS_NO_MEMORY;
+}
+
+expected<void> nats_session::send_core(std::vector<outgoing> batch) {
+  if (!denied_.empty())
+    return send_each(std::move(batch));
+  std::erase_if(batch, [&](outgoing& one) {
+    const auto status = publish(one.message);
+    if (status == NATS_OK)
+      return false;
+    one.done.complete(outcome_of(status, last_words(status)));
+    return true;
+  });
+  if (auto good = flush(); !good) {
+    answer_all(batch, outcome::unavailable(good.error().text));
+    return good;
+  }
+  // Which of them were dropped, it does not say: they are sent again, one by one.
+  if (!new_denial().empty())
+    return send_each(std::move(batch));
+  answer_all(batch, outcome::ok());
+  return {};
+}
+
+/// As above, one by one, until it is known whom the server meant.
+expected<void> nats_session::send_each(std::vector<outgoing> batch) {
+  for (auto one = batch.begin(); one != batch.end(); ++one) {
+    auto what = outcome::ok();
+    if (const auto no = known_denial(one->message.topic); !no.empty()) {
+      what = outcome::reject(said(no));
+    } else if (const auto status = publish(one->message); status != NATS_OK) {
+      what = outcome_of(status, last_words(status));
+    } else if (auto good = flush(); !good) {
+      batch.erase(batch.begin(), one);
+      answer_all(batch, outcome::unavailable(good.error().text));
+      return good;
+    } else if (!new_denial().empty()) {
+      what = outcome::reject(said(known_denial(one->message.topic)));
+    }
+    one->done.complete(std::move(what));
+  }
+  return {};
+}
+
+// -- JetStream ----------------------------------------------------------------------------------
+
+expected<void> nats_session::send_jetstream(std::vector<outgoing> batch) {
+  for (auto one = batch.begin(); one != batch.end(); ++one) {
+    if (const auto no = known_denial(one->message.topic); !no.empty()) {
+      one->done.complete(outcome::reject(said(no)));
+    } else if (auto good = store(*one); !good) {
+      batch.erase(batch.begin(), one + 1);
+      answer_all(batch, outcome::unavailable(good.error().text));
+      return good;
+    }
+  }
+  return {};
+}
+
+/// Sends it on its way to the stream. The token is answered, or is kept for the acknowledgement.
+expected<void> nats_session::store(outgoing& one) {
+  jsPubOptions options;
+  ::jsPubOptions_Init(&options);
+  const auto id = to_string(one.done.event().id());
+  options.MsgId = id.c_str(); // of those with the same id the stream keeps one
+  options.MaxWait = as_ms(how_.ack_timeout);
+  natsMsg* sent = make_message(one.message).release();
+  const auto* key = sent;
+  acks_->expect(key, std::move(one.done)); // its acknowledgement may be quicker than we are
+  if (const auto status = ::js_PublishMsgAsync(stream_, &sent, &options); status != NATS_OK) {
+    ::natsMsg_Destroy(sent);
+    auto what = outcome_of(status, last_words(status));
+    if (what.what() == outcome::kind::unavailable)
+      return over(acks_->lost().empty() ? std::string(what.reason()) : acks_->lost());
+    acks_->answer(key, std::move(what));
+    return {};
+  }
+  if (!careful_ || allowed_.contains(one.message.topic))
+    return {};
+  if (auto good = flush(); !good)
+    return good;
+  if (!new_denial().empty())
+    acks_->answer(key, outcome::reject(said(known_denial(one.message.topic))));
+  else if (allowed_.size() < 10'000)
+    allowed_.insert(one.message.topic);
+  return {};
+}
+
+expected<void> nats_session::wait(int wake) {
+  std::array<pollfd, 2> watched = {{{wake, POLLIN, 0}, {acks_->lost_event(), POLLIN, 0}}};
+  ::poll(watched.data(), watched.size(), -1);
+  if (watched[1].revents == 0)
+    return {};
+  return over(acks_->lost());
+}
+
+expected<std::unique_ptr<broker_session>> make_nats_session(const broker_url& url,
+                                                            setting_reader& settings,
+                                                            const broker_times& times,
+                                                            broker_options& how) {
+  nats_options made;
+  for (std::string_view rest = url.hosts; !rest.empty();) {
+    const auto one = rest.substr(0, rest.find(','));
+    made.servers.push_back("nats://" + std::string(one));
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+  }
+  if (made.servers.empty())
+    return fail(errc::invalid_option, "nats: which host? It looks like nats://host:4222");
+  made.user = url.user;
+  made.password = url.password;
+  made.token = settings.text("token", "");
+  made.credentials = settings.text("credentials", "");
+  made.tls = settings.flag("tls", false);
+  made.ca = settings.text("ca", "");
+  made.certificate = settings.text("certificate", "");
+  made.key = settings.text("key", "");
+  made.jetstream = settings.flag("jetstream", false);
+  made.in_flight = settings.number("in_flight", made.in_flight, 1, 65'536);
+  made.connect_timeout = times.connect;
+  made.ack_timeout = times.ack;
+  how.message.header_prefix = "ce-";
+  how.message.escapes_headers = true;
+  return std::make_unique<nats_session>(std::move(made));
+}
+
+} // namespace edupulse
