@@ -51,13 +51,12 @@ void handle(self_pointer self, const handler_setup& setup, const batch_ptr& work
 } // namespace
 
 caf::behavior handler_behavior(self_pointer self, handler_setup given) {
+  caf_shim::after_spawn_or_end();
   auto setup = std::make_shared<handler_setup>(std::move(given));
   self->set_default_handler(caf::drop);
-  return {
-      [=](begin) { make_handler(self, setup); },
-      [=](const batch_ptr& work) { handle(self, *setup, work); },
-      [=](stop) { end(self); },
-  };
+  return caf_shim::on_messages(
+      self, [=](begin) { make_handler(self, setup); },
+      [=](const batch_ptr& work) { handle(self, *setup, work); }, [=](stop) { end(self); });
 }
 
 } // namespace edupulse

@@ -112,6 +112,7 @@ void router_state::on_up(const handler_up& who) {
 }
 
 void router_state::on_down(const caf::down_msg& what) {
+  caf_shim::after_spawn_or_end();
   runtime_thread_mark mark(runtime_role::router);
   const auto at = addresses.find(what.source);
   if (at == addresses.end())
@@ -174,6 +175,7 @@ void router_state::start_handler(const effects::start_handler& what) {
                       setup.mail,
                       caf::actor_cast<caf::actor>(self)};
   const bool own = place == execution_place::own_thread || what.fresh_thread;
+  caf_shim::before_spawn_or_end();
   into.actor = own ? self->spawn<caf::detached>(handler_behavior, std::move(given))
                    : self->spawn(handler_behavior, std::move(given));
   self->monitor(into.actor);

@@ -96,20 +96,19 @@ struct router_state : router_hands {
 
 /// For any kind of actor.
 template <class Self> caf::behavior router_messages(Self* self, router_setup setup) {
+  caf_shim::after_spawn_or_end();
   auto* state = &caf_shim::state_of(self);
   state->open(std::move(setup));
   self->set_default_handler(caf::drop);
   self->set_exit_handler([](caf::exit_msg&) {}); // nobody ends the router but the node
   self->set_down_handler([=](caf::down_msg& what) { state->on_down(what); });
-  return {
-      [=](wake) { state->turn(); },
-      [=](const errand_ptr& what) { state->run(*what); },
+  return caf_shim::on_messages(
+      self, [=](wake) { state->turn(); }, [=](const errand_ptr& what) { state->run(*what); },
       [=](const handler_up& who) { state->on_up(who); },
       [=](const finish& what) {
         state->finish();
         what.gone->set_value();
-      },
-  };
+      });
 }
 
 /// On a thread of its own: spawn it detached.

@@ -34,7 +34,9 @@ struct courier_state {
 using courier_pointer = caf::stateful_actor<courier_state>*;
 
 caf::actor start_user(courier_pointer self, const behavior_factory& make) {
+  caf_shim::before_spawn_or_end();
   auto user = self->spawn([make](caf::event_based_actor* own) {
+    caf_shim::after_spawn_or_end();
     own->set_exception_handler(
         [](std::exception_ptr&) -> caf::error { return caf::exit_reason::unhandled_exception; });
     return make(own);
@@ -44,14 +46,17 @@ caf::actor start_user(courier_pointer self, const behavior_factory& make) {
 }
 
 caf::behavior courier(courier_pointer self, behavior_factory make) {
+  caf_shim::after_spawn_or_end();
   auto& state = caf_shim::state_of(self);
   state.user = start_user(self, make);
   self->set_down_handler([self, make](caf::down_msg& what) {
+    caf_shim::after_spawn_or_end();
     auto& own = caf_shim::state_of(self);
     if (what.source == own.user.address())
       own.user = start_user(self, make);
   });
-  return {
+  return caf_shim::on_messages(
+      self,
       [self](const delivery_job& job) {
         auto done = job.done;
         self->request(caf_shim::state_of(self).user, caf::infinite, caf_event{job.event})
@@ -64,8 +69,7 @@ caf::behavior courier(courier_pointer self, behavior_factory make) {
         caf_shim::send_exit(caf_shim::state_of(self).user);
         caf_shim::state_of(self).user = nullptr;
         self->quit();
-      },
-  };
+      });
 }
 
 class behavior_handler final : public handler {

@@ -151,6 +151,7 @@ expected<void> cluster::start(surroundings around) {
       wire_setup{std::move(core), std::move(*members), around_->seed + 1, how_.join, around_->mail,
                  this, std::move(door_), tls_, loopback_only_, how_.hook});
   alarm_ = std::make_unique<alarm>([this] { caf_shim::send(wire_, wake{}); });
+  caf_shim::before_spawn_or_end();
   auto spawned = around_->system.middleman().spawn_broker(wire_behavior, std::move(setup));
   wire_ = caf::actor_cast<caf::actor>(spawned);
   caf_shim::send(wire_, begin{});

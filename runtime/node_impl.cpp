@@ -88,6 +88,7 @@ expected<void> node_impl::open(caf::actor_system* given) {
                               options_.cluster.budget};
   if (auto good = start_cluster(); !good)
     return good;
+  caf_shim::before_spawn_or_end();
   router_ = cluster_
                 ? cluster_->spawn_router({core, mail_, this})
                 : system_->spawn<caf::detached>(router_behavior, router_setup{core, mail_, this});

@@ -357,24 +357,23 @@ void wire_state::finish() {
 
 caf::behavior wire_behavior(caf::stateful_actor<wire_state, caf::io::broker>* self,
                             std::shared_ptr<wire_setup> setup) {
+  caf_shim::after_spawn_or_end();
   auto* state = &caf_shim::state_of(self);
   self->set_default_handler(caf::drop);
   self->set_exit_handler([](caf::exit_msg&) {}); // nobody ends the wire but the node
-  return {
-      [=](const caf::io::new_data_msg& what) { state->on_data(what); },
+  return caf_shim::on_messages(
+      self, [=](const caf::io::new_data_msg& what) { state->on_data(what); },
       [=](const caf::io::data_transferred_msg& what) { state->on_written(what); },
       [=](const caf::io::connection_closed_msg& what) { state->on_closed(what); },
       [=](const wire_orders& what) { state->write_all(what); },
       [=](const new_socket& what) { state->take(what); },
       [=](const read_on& what) { state->read_again(what.session); },
-      [=](begin) { state->open(setup); },
-      [=](wake) { state->wake(); },
+      [=](begin) { state->open(setup); }, [=](wake) { state->wake(); },
       [=](const wire_errand_ptr& what) { what->run(*state); },
       [=](const finish& what) {
         state->finish();
         what.gone->set_value();
-      },
-  };
+      });
 }
 
 } // namespace edupulse

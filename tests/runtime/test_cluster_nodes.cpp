@@ -77,8 +77,8 @@ TEST_CASE("G22: an event published on one node is handled on the other") {
   auto b = node::start(options_of("b", {a.address()})).value();
   eventually([&] { return alive(a) == 2 && alive(b) == 2; });
   REQUIRE(b.subscribe<LessonPublished>("indexer", [&](auto lesson, const event_info&) {
-    CHECK(std::string(lesson.getTitle().cStr()) == "Quantum");
-    ++handled;
+    if (lesson.getTitle() == "Quantum")
+      ++handled;
   }));
   REQUIRE(a.ready("lesson.published", 1, 5s));
   auto given = a.publish<LessonPublished>(
