@@ -269,6 +269,14 @@ std::size_t delivery::in_flight() const noexcept {
   return count;
 }
 
+std::optional<std::int64_t> delivery::oldest_ms() const {
+  std::optional<std::int64_t> oldest;
+  for_each_owed([&](const envelope& event, bool) {
+    oldest = std::min(oldest.value_or(event.occurred_at_ms()), event.occurred_at_ms());
+  });
+  return oldest;
+}
+
 bool delivery::call_running(std::uint32_t at) const noexcept {
   const auto& lane = lanes_[at];
   return !lane.in_flight.empty() && lane.in_flight.front()->progress().running;

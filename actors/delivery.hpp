@@ -107,6 +107,8 @@ public:
   std::size_t in_flight() const noexcept;
   bool is_stalled() const noexcept { return owed_.stalled(); }
   bool breaker_is_open() const noexcept { return !breaker_.closed(); }
+  /// When the oldest event that is owed was published, in Unix milliseconds; looks at all of them.
+  std::optional<std::int64_t> oldest_ms() const;
   /// `f(event, received)` for every event owed: the ledger's independent count of what is pending.
   template <class F> void for_each_owed(F f) const;
   const settings& about() const noexcept { return how_; }

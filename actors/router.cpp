@@ -283,6 +283,11 @@ std::vector<subscription_status> router::status() const {
   return all;
 }
 
+std::optional<std::int64_t> router::oldest_ms(std::uint32_t subscription) const {
+  const bool known = subscription < slots_.size() && slots_[subscription];
+  return known ? slots_[subscription]->owed->oldest_ms() : std::nullopt;
+}
+
 void router::check() const {
   for (const auto& what : slots_)
     if (what)

@@ -138,6 +138,8 @@ public:
   // -- reading ----------------------------------------------------------------------------
   std::optional<time_point> next_deadline() const;
   std::vector<subscription_status> status() const;
+  /// See `delivery::oldest_ms`.
+  std::optional<std::int64_t> oldest_ms(std::uint32_t subscription) const;
   /// Of all that are owed anything by this node, its own and others'.
   std::vector<backlog_status> backlogs() const;
   /// Those of this node, and what peers that are not believed dead have announced; by node and

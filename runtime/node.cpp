@@ -3,7 +3,6 @@
 // publish() stamps the event that the caller's closure filled and leaves it in the router's inbox,
 // or says who is behind. Everything else here passes the question on to the router's thread.
 
-#include "runtime/mirror.hpp"
 #include "runtime/node_access.hpp"
 #include "runtime/node_impl.hpp"
 #include <edupulse/node.hpp>
@@ -149,35 +148,6 @@ expected<subscription> node::find(std::string_view name) const {
 
 expected<void> node::ready(std::string_view topic, std::size_t n, duration deadline) const {
   return impl_->ready(std::string(topic), n, deadline);
-}
-
-// -- mirrors ------------------------------------------------------------------------------------
-
-expected<subscription> node::attach_mirror(std::string name, std::string_view filter,
-                                           transport_ptr to) {
-  subscription_options options;
-  options.backlog_events = 65536;
-  options.backlog_bytes = 64u << 20;
-  options.overload = overload_policy::drop_newest;
-  return attach_mirror(std::move(name), filter, std::move(to), std::move(options));
-}
-
-expected<subscription> node::attach_mirror(std::string name, std::string_view filter,
-                                           transport_ptr to, subscription_options options) {
-  if (!to)
-    return fail(errc::invalid_option, "a mirror needs a transport, and was given none");
-  return add_subscription(std::move(name), topic_filter::parse(filter),
-                          mirror_recipe(std::move(to)), std::move(options));
-}
-
-expected<void> node::swap_mirror(std::string_view name, transport_ptr to) {
-  if (!to)
-    return fail(errc::invalid_option, "a mirror needs a transport, and was given none");
-  return impl_->replace(std::string(name), mirror_recipe(std::move(to)));
-}
-
-expected<void> node::detach_mirror(std::string_view name) {
-  return impl_->unsubscribe(std::string(name));
 }
 
 // -- dead letters ---------------------------------------------------------------------------------

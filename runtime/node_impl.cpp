@@ -1,16 +1,12 @@
 #include "runtime/node_impl.hpp"
 #include "runtime/caf_system.hpp"
 #include "runtime/chance.hpp"
+#include "runtime/wall_clock.hpp"
 #include <thread>
 
 namespace edupulse {
 
 namespace {
-
-std::int64_t wall_ms() {
-  using namespace std::chrono;
-  return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
-}
 
 std::int64_t steady_ms() {
   using namespace std::chrono;
@@ -184,6 +180,7 @@ void node_impl::unsubscribed(std::uint32_t subscription) {
   around_.erase(subscription);
   std::erase_if(actors_, [&](const auto& one) { return one.first.first == subscription; });
   std::erase_if(live_, [&](const auto& one) { return one.second == subscription; });
+  std::erase_if(mirrors_, [&](const auto& one) { return !live_.contains(one.first); });
   changed_.notify_all();
 }
 
@@ -323,6 +320,7 @@ void node_impl::close_down(bool somebody_is_stuck) {
     cluster_->stop();
   if (!router_)
     return;
+  decltype(mirrors_) mirrors;
   auto gone = std::make_shared<std::promise<void>>();
   caf_shim::send(router_, finish{gone});
   gone->get_future().wait();
@@ -331,7 +329,9 @@ void node_impl::close_down(bool somebody_is_stuck) {
   {
     std::lock_guard guard(mutex_);
     ledgers_asked_for_.clear(); // whoever waits is told that the node has stopped
+    mirrors.swap(mirrors_);
   }
+  mirrors.clear(); // each ends its thread, if nobody else has it
   alarm_.reset();
   if (somebody_is_stuck && own_system_) {
     log_->say(log_level::error, "stop: a handler has not returned; its thread is left behind");

@@ -54,6 +54,10 @@ public:
                            subscription_options options);
   expected<void> unsubscribe(const std::string& name);
   expected<void> replace(const std::string& name, handler_recipe recipe);
+  /// From now on `name` is a mirror to it.
+  void note_mirror(const std::string& name, transport_ptr to);
+  bool has_mirror(std::string_view name);
+  std::vector<mirror_status> mirrors();
   /// See `router::change_options`. Errors: `not_found`.
   expected<void> change_options(const std::string& name, const subscription_options& to);
   expected<void> change_limits(const std::string& scope, const scope_options& to);
@@ -133,6 +137,7 @@ private:
   std::condition_variable changed_;
   std::map<std::uint32_t, std::shared_ptr<runner_surroundings>> around_;
   std::map<std::string, std::uint32_t, std::less<>> live_;
+  std::map<std::string, transport_ptr, std::less<>> mirrors_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, caf::actor_addr> actors_; ///< weak
   std::map<std::uint64_t, std::promise<effects::ledgers>> ledgers_asked_for_;
   std::uint64_t next_query_ = 1;

@@ -35,6 +35,10 @@ struct Request {
     publish @15 :Publish;
     pluginCrashes @16 :Text;
     # Of a plugin. Empty: of all.
+    mirrorList @17 :Void;
+    mirrorAdd @18 :MirrorAdd;
+    mirrorSwap @19 :MirrorSwap;
+    mirrorRemove @20 :Text;
   }
 }
 
@@ -81,6 +85,19 @@ struct PluginSwap {
   settings @2 :List(PluginSetting);
 }
 
+struct MirrorAdd {
+  name @0 :Text;
+  url @1 :Text;
+  filter @2 :Text;
+  group @3 :Text;
+  # Empty: none.
+}
+
+struct MirrorSwap {
+  name @0 :Text;
+  url @1 :Text;
+}
+
 struct Answer {
   union {
     error @0 :Error;
@@ -98,6 +115,7 @@ struct Answer {
     published @12 :Published;
     crashes @13 :List(Crash);
     # The latest first; at most 1,000.
+    mirrors @14 :List(Mirror);
   }
 }
 
@@ -157,6 +175,24 @@ struct Subscription {
   pending @5 :UInt64;
   inFlight @6 :UInt64;
   restarts @7 :UInt64;
+}
+
+struct Mirror {
+  name @0 :Text;
+  filter @1 :Text;
+  group @2 :Text;
+  state @3 :Text;
+  # Of its subscription.
+  transport @4 :Text;
+  where @5 :Text;
+  health @6 :Text;
+  # unknown, connecting, up or down
+  why @7 :Text;
+  # When it is down: in the broker's words.
+  lag @8 :UInt64;
+  # Events that are not confirmed.
+  oldestMs @9 :UInt64;
+  # Since the oldest of them was published.
 }
 
 struct DeadLetter {

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <edupulse/control.hpp>
 #include <edupulse/plugin_host.hpp>
+#include <edupulse/transports.hpp>
 #include <iostream>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -54,6 +55,18 @@ expected<void> load_plugins(plugin_host& into, const program_options& how) {
                                         " was loaded: write it as PLUGIN.NAME=VALUE");
 }
 
+expected<void> attach_mirrors(node& to, const program_options& how, const type_lookup& types) {
+  for (const auto& one : how.mirrors) {
+    auto transport = open_transport(one.url, types);
+    if (!transport)
+      return tl::unexpected(transport.error());
+    const auto made = to.attach_mirror(one.name, one.filter, std::move(*transport));
+    if (!made)
+      return tl::unexpected(made.error());
+  }
+  return {};
+}
+
 /// Whoever waits for this line reads a pipe.
 void say_what_it_is(const node& at, const control_socket& control) {
   std::cout << "name=" << quote(at.name(), 255)
@@ -90,9 +103,15 @@ expected<void> run(const program_options& how) {
     return tl::unexpected(plugins.error());
   if (auto good = load_plugins(*plugins, how); !good)
     return good;
+  const type_lookup types = [&](std::string_view event) { return plugins->type_of(event); };
+  if (auto good = attach_mirrors(*at, how, types); !good) {
+    at->stop(std::chrono::seconds(0)); // those that run use the plugins' schemas
+    return good;
+  }
   const auto control = control_socket::open(
       *at, {.path = how.socket,
-            .types = [&](std::string_view event) { return plugins->type_of(event); },
+            .types = types,
+            .transports = [types](std::string_view url) { return open_transport(url, types); },
             .plugins = &plugins->desk()});
   if (!control)
     return tl::unexpected(control.error());

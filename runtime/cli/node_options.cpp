@@ -28,6 +28,18 @@ std::string read_setting(const std::string& text, program_options& to) {
   return good ? std::string() : good.error().text;
 }
 
+/// NAME=URL or NAME:FILTER=URL into `to`; what is wrong with it, or nothing.
+std::string read_mirror(const std::string& text, program_options& to) {
+  const auto equals = text.find('=');
+  if (equals == text.npos)
+    return "--mirror " + text + ": write NAME=URL or NAME:FILTER=URL";
+  const auto front = text.substr(0, equals);
+  const auto colon = front.find(':');
+  to.mirrors.push_back({front.substr(0, colon), colon == front.npos ? ">" : front.substr(colon + 1),
+                        text.substr(equals + 1)});
+  return {};
+}
+
 void add_cluster(CLI::App& app, cluster_options& to) {
   app.add_option("--cluster", to.name, "Name of the cluster")->capture_default_str();
   app.add_option("--listen", to.listen, "HOST:PORT for other nodes; without it there are none");
@@ -65,6 +77,11 @@ void add_all(CLI::App& app, program_options& to, words& as) {
       ->expected(1)
       ->take_all()
       ->check([&to](const std::string& text) { return read_setting(text, to); });
+  app.add_option("--mirror", "NAME[:FILTER]=URL, copies of events at a broker; repeatable: see "
+                             "docs/mirrors.md")
+      ->expected(1)
+      ->take_all()
+      ->check([&to](const std::string& text) { return read_mirror(text, to); });
   app.add_option("--drain", as.drain_s, "Seconds that events in hand are given at the end")
       ->check(CLI::Range(0U, 86400U))
       ->capture_default_str();

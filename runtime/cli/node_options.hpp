@@ -16,6 +16,12 @@ struct program_options {
   std::filesystem::path socket; ///< of the control socket; empty: in the data directory
   std::chrono::seconds drain{}; ///< what is in hand is given so long at the end
   std::vector<std::filesystem::path> plugins;
+  struct mirror {
+    std::string name;
+    std::string filter;
+    std::string url;
+  };
+  std::vector<mirror> mirrors;
   std::filesystem::path allowed; ///< list of digests of plugins; empty: any plugin
   bool core_dumps = true;        ///< with whatever is in memory: events, keys
   /// By the name of the plugin, and of the setting.

@@ -38,6 +38,14 @@ expected<void> carry_out(bench& on, Request::Reader what, Answer::Builder to) {
     return roll_back_plugin(on, view(what.getPluginRollback()), to);
   case Request::PLUGIN_CRASHES:
     return list_crashes(on, view(what.getPluginCrashes()), to);
+  case Request::MIRROR_LIST:
+    return list_mirrors(on, to), expected<void>();
+  case Request::MIRROR_ADD:
+    return add_mirror(on, what.getMirrorAdd(), to);
+  case Request::MIRROR_SWAP:
+    return swap_mirror(on, what.getMirrorSwap(), to);
+  case Request::MIRROR_REMOVE:
+    return remove_mirror(on, view(what.getMirrorRemove()), to);
   case Request::PUBLISH:
     return publish(on, what.getPublish(), to);
   }

@@ -17,6 +17,7 @@ struct bench {
   node& at;
   plugin_desk* plugins = nullptr;
   type_lookup types;
+  std::function<expected<transport_ptr>(std::string_view)> transports{};
   std::mutex one_plugin_call{};
   std::atomic<std::uint64_t> answered = 0;  ///< requests
   std::atomic<std::uint64_t> malformed = 0; ///< connections without one that could be read
@@ -51,6 +52,12 @@ expected<void> load_plugin(bench& on, PluginLoad::Reader what, Answer::Builder t
 expected<void> swap_plugin(bench& on, PluginSwap::Reader what, Answer::Builder to);
 expected<void> roll_back_plugin(bench& on, std::string_view name, Answer::Builder to);
 expected<void> list_crashes(bench& on, std::string_view plugin, Answer::Builder to);
+
+// -- mirrors: mirror_verbs.cpp ----------------------------------------------------------------
+void list_mirrors(const bench& on, Answer::Builder to);
+expected<void> add_mirror(const bench& on, MirrorAdd::Reader what, Answer::Builder to);
+expected<void> swap_mirror(const bench& on, MirrorSwap::Reader what, Answer::Builder to);
+expected<void> remove_mirror(const bench& on, std::string_view name, Answer::Builder to);
 
 // -- for all of them ------------------------------------------------------------------------
 inline std::string_view view(capnp::Text::Reader text) noexcept {

@@ -1,7 +1,6 @@
 #include "runtime/transports/broker_message.hpp"
 
 #include "schemas/codec.hpp"
-#include "schemas/json.hpp"
 #include <algorithm>
 #include <array>
 #include <capnp/serialize.h>
@@ -34,6 +33,10 @@ std::string framed_payload(const envelope& event) {
   return framed(words.empty() ? std::span<const capnp::word>(null_root) : words);
 }
 
+const event_type* type_of(const envelope& event, const message_options& how) {
+  return event.type() != nullptr || !how.types ? event.type() : how.types(event.name());
+}
+
 /// Attributes go into headers, the payload alone into the body.
 expected<void> write_binary(const envelope& event, const message_options& how, broker_message& to) {
   const bool as_json = how.form == message_form::cloudevents_json;
@@ -44,22 +47,24 @@ expected<void> write_binary(const envelope& event, const message_options& how, b
   for (auto& [name, value] : *attributes)
     if (name != "datacontenttype") // it is the content type of the message
       to.headers.emplace_back(how.header_prefix + name, std::move(value));
-  auto body = as_json ? payload_to_json(event) : expected<std::string>(framed_payload(event));
+  auto body = as_json ? payload_to_json(event, type_of(event, how))
+                      : expected<std::string>(framed_payload(event));
   if (!body)
     return tl::unexpected(std::move(body.error()));
   to.body = std::move(*body);
   return {};
 }
 
-expected<void> write_whole(const envelope& event, message_form form, broker_message& to) {
-  if (form == message_form::envelope) {
+expected<void> write_whole(const envelope& event, const message_options& how, broker_message& to) {
+  if (how.form == message_form::envelope) {
     to.content_type = capnp_type;
     to.body = framed(event.words());
     return {};
   }
-  const bool flat = form == message_form::flattened;
+  const bool flat = how.form == message_form::flattened;
   to.content_type = flat ? json_type : "application/cloudevents+json";
-  auto body = to_json(event, flat ? json_form::flattened : json_form::cloudevents);
+  auto body =
+      to_json(event, flat ? json_form::flattened : json_form::cloudevents, type_of(event, how));
   if (!body)
     return tl::unexpected(std::move(body.error()));
   to.body = std::move(*body);
@@ -102,7 +107,7 @@ expected<broker_message> to_message(const envelope& event, const message_options
   made.topic = std::move(*topic);
   const bool binary =
       how.form == message_form::cloudevents_json || how.form == message_form::cloudevents_capnp;
-  auto written = binary ? write_binary(event, how, made) : write_whole(event, how.form, made);
+  auto written = binary ? write_binary(event, how, made) : write_whole(event, how, made);
   if (!written)
     return tl::unexpected(std::move(written.error()));
   if (!how.mark.empty()) {

@@ -2,6 +2,7 @@
 // An event as a broker's message, in the form that its readers want.
 
 #include "runtime/transports/topic_template.hpp"
+#include "schemas/json.hpp"
 #include <string>
 #include <string_view>
 #include <utility>
@@ -33,6 +34,8 @@ struct message_options {
   /// The name of this cluster, added to what the event says of those it came through. A source of
   /// this name does not take it in again.
   std::string mark;
+  /// For events that this program was not compiled with.
+  type_lookup types{};
 };
 
 struct broker_message {

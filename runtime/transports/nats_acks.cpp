@@ -43,24 +43,28 @@ std::shared_ptr<nats_acks> nats_acks::find(std::uintptr_t number) {
   return found == known().all.end() ? nullptr : found->second.lock();
 }
 
-void nats_acks::expect(const void* message, deferral done) {
+void nats_acks::expect(std::uintptr_t key, deferral done) {
   std::lock_guard guard(mutex_);
-  open_.insert_or_assign(message, std::move(done));
+  open_.insert_or_assign(key, std::move(done));
 }
 
-deferral nats_acks::take(const void* message) {
-  std::lock_guard guard(mutex_);
-  auto found = open_.extract(message);
-  return found ? std::move(found.mapped()) : deferral();
+void nats_acks::answer(std::uintptr_t key, outcome with) {
+  deferral done;
+  {
+    std::lock_guard guard(mutex_);
+    if (auto found = open_.extract(key))
+      done = std::move(found.mapped());
+  }
+  done.complete(std::move(with));
 }
 
 void nats_acks::answer_all(const outcome& with) {
-  std::unordered_map<const void*, deferral> all;
+  std::unordered_map<std::uintptr_t, deferral> all;
   {
     std::lock_guard guard(mutex_);
     all.swap(open_);
   }
-  for (auto& [message, done] : all)
+  for (auto& [key, done] : all)
     done.complete(with);
 }
 

@@ -22,10 +22,12 @@ public:
   /// Readable once the connection is lost.
   int lost_event() const noexcept { return lost_event_.number(); }
 
-  void expect(const void* message, deferral done);
-  /// Gives the token back; empty when it has been answered.
-  deferral take(const void* message);
-  void answer(const void* message, outcome with) { take(message).complete(std::move(with)); }
+  static std::uintptr_t key_of(const void* message) noexcept {
+    return reinterpret_cast<std::uintptr_t>(message);
+  }
+  void expect(std::uintptr_t key, deferral done);
+  /// Nothing happens when it has been answered.
+  void answer(std::uintptr_t key, outcome with);
   void answer_all(const outcome& with);
 
   /// The first reason stays.
@@ -42,7 +44,7 @@ private:
   std::uintptr_t number_ = 0;
   const descriptor lost_event_;
   mutable std::mutex mutex_;
-  std::unordered_map<const void*, deferral> open_;
+  std::unordered_map<std::uintptr_t, deferral> open_;
   std::string lost_;
   bool denied_ = false;
 };

@@ -118,7 +118,7 @@ void on_ack(jsCtx*, natsMsg* message, jsPubAck*, jsPubAckErr* refused, void* clo
     auto what = refused == nullptr ? outcome::ok() : outcome_of(*refused);
     const bool lost = what.what() == outcome::kind::unavailable;
     std::string why(what.reason());
-    acks->answer(message, std::move(what));
+    acks->answer(nats_acks::key_of(message), std::move(what));
     if (lost) // an outage is that of all
       acks->lose(std::move(why));
   }
@@ -171,6 +171,7 @@ expected<natsOptions*> nats_session::make_options() {
     set(::natsOptions_SetUserInfo(made, how_.user.c_str(), how_.password.c_str()));
   if (!how_.credentials.empty())
     set(::natsOptions_SetUserCredentialsFromFiles(made, how_.credentials.c_str(), nullptr));
+  set(::natsOptions_SetSendAsap(made, careful_));
   if (how_.tls)
     set(::natsOptions_SetSecure(made, true));
   if (!how_.ca.empty())
@@ -217,20 +218,87 @@ expected<void> nats_session::open_jetstream() {
 }
 
 expected<void> nats_session::send(std::vector<outgoing> batch) {
-  std::erase_if(batch, [](outgoing& one) {
-    if (is_subject(one.message.topic))
-      return false;
-    one.done.complete(outcome::reject(said(quote(one.message.topic) + " is no subject")));
-    return true;
-  });
-  return how_.jetstream ? send_jetstream(std::move(batch)) : send_core(std::move(batch));
+  for (auto one = batch.begin(); one != batch.end(); ++one)
+    if (auto good = send_one(*one); !good) {
+      batch.erase(batch.begin(), one + 1);
+      answer_all(batch, outcome::unavailable(good.error().text));
+      return good;
+    }
+  if (how_.jetstream)
+    return {};
+  if (auto good = flush(); !good)
+    return good;
+  if (!careful_ && !new_denial().empty())
+    return begin_to_be_careful();
+  acks_->answer_all(outcome::ok());
+  return {};
 }
 
-// -- core ---------------------------------------------------------------------------------------
+/// The token is answered at once, or waits among `acks_`.
+expected<void> nats_session::send_one(outgoing& one) {
+  const auto& topic = one.message.topic;
+  if (!is_subject(topic)) {
+    one.done.complete(outcome::reject(said(quote(topic) + " is no subject")));
+    return {};
+  }
+  if (const auto no = known_denial(topic); !no.empty()) {
+    one.done.complete(outcome::reject(said(no)));
+    return {};
+  }
+  natsMsg* sent = make_message(one.message).release();
+  const auto key = how_.jetstream ? nats_acks::key_of(sent) : ++sent_;
+  const auto id = to_string(one.done.event().id());
+  acks_->expect(key, std::move(one.done)); // its acknowledgement may be quicker than we are
+  const auto status = how_.jetstream ? store(sent, id) : publish(sent);
+  if (status != NATS_OK) {
+    auto what = outcome_of(status, last_words(status));
+    if (what.what() == outcome::kind::unavailable)
+      return over(acks_->lost().empty() ? std::string(what.reason()) : acks_->lost());
+    acks_->answer(key, std::move(what));
+    return {};
+  }
+  if (!careful_ || allowed_.contains(topic))
+    return {};
+  if (auto good = flush(); !good)
+    return good;
+  if (!new_denial().empty())
+    acks_->answer(key, outcome::reject(said(known_denial(topic))));
+  else if (allowed_.size() < 10'000)
+    allowed_.insert(topic);
+  return {};
+}
 
-/// The server has read all that was sent before.
+natsStatus nats_session::publish(natsMsg* what) {
+  const message_ptr owned(what);
+  return ::natsConnection_PublishMsg(to_, what);
+}
+
+/// `what` is the library's until its acknowledgement comes.
+natsStatus nats_session::store(natsMsg* what, const std::string& id) {
+  jsPubOptions options;
+  ::jsPubOptions_Init(&options);
+  options.MsgId = id.c_str(); // of those with the same id the stream keeps one
+  options.MaxWait = as_ms(how_.ack_timeout);
+  const auto status = ::js_PublishMsgAsync(stream_, &what, &options);
+  ::natsMsg_Destroy(what); // still ours when it failed
+  return status;
+}
+
+/// The server has read all that was sent before. The library's own word is not enough (3.4): it
+/// says yes when it could not write its question, and when its other thread had given up on
+/// writing. The one leaves an error of this thread, the other one of the connection.
 expected<void> nats_session::flush() {
-  const auto status = ::natsConnection_FlushTimeout(to_, as_ms(how_.ack_timeout));
+  constexpr auto untouched = NATS_INVALID_TIMEOUT; // what the next line leaves
+  ::natsConnection_FlushTimeout(to_, 0);
+  auto status = ::natsConnection_FlushTimeout(to_, as_ms(how_.ack_timeout));
+  auto found = NATS_OK;
+  ::nats_GetLastError(&found);
+  if (status == NATS_OK && found != untouched)
+    status = found;
+  const char* words = nullptr;
+  found = ::natsConnection_GetLastError(to_, &words);
+  if (status == NATS_OK && found != NATS_NOT_PERMITTED)
+    status = found;
   if (status == NATS_OK)
     return {};
   if (auto why = acks_->lost(); !why.empty())
@@ -240,8 +308,13 @@ expected<void> nats_session::flush() {
                        : last_words(status)));
 }
 
-/// The server drops what its user may not publish, and says so beside everything else, ahead of its
-/// answer to a flush. Empty: nothing new.
+// -- what the user may not publish ----------------------------------------------------------------
+//
+// The server drops it, and says so by subject, beside everything else and ahead of its answer to a
+// flush. Of several it may be heard once. So after the first denial everything is sent again, on a
+// connection that writes at once, and each new subject is asked about.
+
+/// Empty: nothing new.
 std::string nats_session::new_denial() {
   const char* words = nullptr;
   if (::natsConnection_GetLastError(to_, &words) != NATS_NOT_PERMITTED || words == nullptr ||
@@ -258,95 +331,12 @@ std::string_view nats_session::known_denial(const std::string& topic) {
   return found == denied_.end() ? std::string_view{} : found->second;
 }
 
-natsStatus nats_session::publish(const broker_message& what) {
-  const auto message = make_message(what);
-  return message ? ::natsConnection_PublishMsg(to_, message.get()) : NATS_NO_MEMORY;
+expected<void> nats_session::begin_to_be_careful() {
+  careful_ = true;
+  return over(said(last_denial_));
 }
 
-expected<void> nats_session::send_core(std::vector<outgoing> batch) {
-  if (!denied_.empty())
-    return send_each(std::move(batch));
-  std::erase_if(batch, [&](outgoing& one) {
-    const auto status = publish(one.message);
-    if (status == NATS_OK)
-      return false;
-    one.done.complete(outcome_of(status, last_words(status)));
-    return true;
-  });
-  if (auto good = flush(); !good) {
-    answer_all(batch, outcome::unavailable(good.error().text));
-    return good;
-  }
-  // Which of them were dropped, it does not say: they are sent again, one by one.
-  if (!new_denial().empty())
-    return send_each(std::move(batch));
-  answer_all(batch, outcome::ok());
-  return {};
-}
-
-/// As above, one by one, until it is known whom the server meant.
-expected<void> nats_session::send_each(std::vector<outgoing> batch) {
-  for (auto one = batch.begin(); one != batch.end(); ++one) {
-    auto what = outcome::ok();
-    if (const auto no = known_denial(one->message.topic); !no.empty()) {
-      what = outcome::reject(said(no));
-    } else if (const auto status = publish(one->message); status != NATS_OK) {
-      what = outcome_of(status, last_words(status));
-    } else if (auto good = flush(); !good) {
-      batch.erase(batch.begin(), one);
-      answer_all(batch, outcome::unavailable(good.error().text));
-      return good;
-    } else if (!new_denial().empty()) {
-      what = outcome::reject(said(known_denial(one->message.topic)));
-    }
-    one->done.complete(std::move(what));
-  }
-  return {};
-}
-
-// -- JetStream ----------------------------------------------------------------------------------
-
-expected<void> nats_session::send_jetstream(std::vector<outgoing> batch) {
-  for (auto one = batch.begin(); one != batch.end(); ++one) {
-    if (const auto no = known_denial(one->message.topic); !no.empty()) {
-      one->done.complete(outcome::reject(said(no)));
-    } else if (auto good = store(*one); !good) {
-      batch.erase(batch.begin(), one + 1);
-      answer_all(batch, outcome::unavailable(good.error().text));
-      return good;
-    }
-  }
-  return {};
-}
-
-/// Sends it on its way to the stream. The token is answered, or is kept for the acknowledgement.
-expected<void> nats_session::store(outgoing& one) {
-  jsPubOptions options;
-  ::jsPubOptions_Init(&options);
-  const auto id = to_string(one.done.event().id());
-  options.MsgId = id.c_str(); // of those with the same id the stream keeps one
-  options.MaxWait = as_ms(how_.ack_timeout);
-  natsMsg* sent = make_message(one.message).release();
-  const auto* key = sent;
-  acks_->expect(key, std::move(one.done)); // its acknowledgement may be quicker than we are
-  if (const auto status = ::js_PublishMsgAsync(stream_, &sent, &options); status != NATS_OK) {
-    ::natsMsg_Destroy(sent);
-    auto what = outcome_of(status, last_words(status));
-    if (what.what() == outcome::kind::unavailable)
-      return over(acks_->lost().empty() ? std::string(what.reason()) : acks_->lost());
-    acks_->answer(key, std::move(what));
-    return {};
-  }
-  if (!careful_ || allowed_.contains(one.message.topic))
-    return {};
-  if (auto good = flush(); !good)
-    return good;
-  if (!new_denial().empty())
-    acks_->answer(key, outcome::reject(said(known_denial(one.message.topic))));
-  else if (allowed_.size() < 10'000)
-    allowed_.insert(one.message.topic);
-  return {};
-}
+// -- the end --------------------------------------------------------------------------------------
 
 expected<void> nats_session::wait(int wake) {
   std::array<pollfd, 2> watched = {{{wake, POLLIN, 0}, {acks_->lost_event(), POLLIN, 0}}};

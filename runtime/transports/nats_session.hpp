@@ -44,14 +44,13 @@ public:
 private:
   expected<natsOptions*> make_options();
   expected<void> open_jetstream();
-  expected<void> send_core(std::vector<outgoing> batch);
-  expected<void> send_each(std::vector<outgoing> batch);
-  expected<void> send_jetstream(std::vector<outgoing> batch);
-  natsStatus publish(const broker_message& what);
+  expected<void> send_one(outgoing& one);
+  natsStatus publish(natsMsg* what);
+  natsStatus store(natsMsg* what, const std::string& id);
   expected<void> flush();
   std::string new_denial();
   std::string_view known_denial(const std::string& topic);
-  expected<void> store(outgoing& one);
+  expected<void> begin_to_be_careful();
   tl::unexpected<error> over(std::string why);
   void close() noexcept;
 
@@ -59,12 +58,13 @@ private:
   std::shared_ptr<nats_acks> acks_; ///< of this connection
   natsConnection* to_ = nullptr;
   jsCtx* stream_ = nullptr;
+  std::uintptr_t sent_ = 0; ///< of core: numbers of messages
 
-  // What this user may publish. The server says no by subject, and to nobody in particular.
+  // What this user may publish.
+  bool careful_ = false; ///< it was not everything, once
   std::string last_denial_;
   std::map<std::string, std::string, std::less<>> denied_; ///< subjects, and the server's words
   std::set<std::string, std::less<>> allowed_;             ///< while `careful_`; a bounded number
-  bool careful_ = false; ///< JetStream has said no once: each new subject is asked about
 };
 
 } // namespace edupulse

@@ -52,7 +52,7 @@ message_options read_message(setting_reader& settings) {
 
 } // namespace
 
-expected<transport_ptr> open_transport(std::string_view text) {
+expected<transport_ptr> open_transport(std::string_view text, type_lookup types) {
   const auto url = broker_url::parse(text);
   if (!url)
     return tl::unexpected(url.error());
@@ -61,6 +61,7 @@ expected<transport_ptr> open_transport(std::string_view text) {
     return no_maker(url->scheme);
   setting_reader settings(*url);
   broker_options how{.name = url->scheme, .where = url->shown(), .message = read_message(settings)};
+  how.message.types = std::move(types);
   const broker_times times{settings.span("connect_timeout", 2s), settings.span("ack_timeout", 10s)};
   auto session = maker->second(*url, settings, times, how);
   if (auto good = settings.finish(); !good)

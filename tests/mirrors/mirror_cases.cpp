@@ -65,6 +65,10 @@ public:
   subscription_status status() const { return node_.subscriptions().front(); }
   void drain() {
     eventually([&] { return status().pending == 0; });
+    std::uint64_t handled = 0;
+    for (const auto& line : node_.ledger().lines)
+      handled += line.subscription == "copy" ? line.handled : 0;
+    CHECK(handled == static_cast<std::uint64_t>(published_));
   }
   /// What was given up on, each with its reason.
   std::size_t given_up() const { return node_.dead_letters()->size(); }

@@ -42,6 +42,22 @@ struct office {
   std::unique_ptr<control_socket> control; // ends before the node
 };
 
+/// Keeps what it is given, or confirms it.
+struct held_transport final : transport {
+  std::string_view name() const noexcept override { return "held"; }
+  std::string where() const override { return "held://b"; }
+  transport_health health() const override { return {transport_health::state::down, "on purpose"}; }
+  void publish(std::vector<outbound_event> batch) override {
+    for (auto& one : batch)
+      if (confirms)
+        one.done.complete(outcome::ok());
+      else
+        held.push_back(std::move(one));
+  }
+  bool confirms = false;
+  std::vector<outbound_event> held;
+};
+
 std::string state_of(const office& of, std::string_view name) {
   const auto told = of.tell([](auto request) { request.setSubscriptions(); });
   for (const auto one : (*told).getSubscriptions())
@@ -232,6 +248,73 @@ TEST_CASE("plugins are whoever's who runs them, and a node without any says so")
   CHECK((*one.tell([](auto request) { request.setPluginCrashes("search"); })).getCrashes().size() ==
         1);
   CHECK(one.tell([](auto request) { request.setPluginCrashes(""); }).trouble() == "io");
+}
+
+TEST_CASE("G115: an operator adds a mirror, sees how far behind it is, swaps, pauses and ends it") {
+  auto down = std::make_shared<held_transport>();
+  auto up = std::make_shared<held_transport>();
+  up->confirms = true;
+  office one({.transports = [&](std::string_view url) -> expected<transport_ptr> {
+    if (url == "down://b" || url == "up://b")
+      return url == "up://b" ? up : down;
+    return fail(errc::invalid_option, "no such broker");
+  }});
+  const auto add = [&](const char* name, const char* url, const char* filter) {
+    return one.tell([&](auto request) {
+      auto made = request.initMirrorAdd();
+      made.setName(name);
+      made.setUrl(url);
+      made.setFilter(filter);
+    });
+  };
+  const auto list = [&] { return one.tell([](auto request) { request.setMirrorList(); }); };
+  const auto lag_is = [&](std::uint64_t n) {
+    eventually([&] { return (*list()).getMirrors()[0].getLag() == n; });
+  };
+  CHECK((*list()).getMirrors().size() == 0);
+  CHECK(add("copy", "other://b", ">").text() == "no such broker");
+  CHECK(add("copy", "down://b", "a..b").trouble() == "bad_filter");
+  CHECK((*list()).getMirrors().size() == 0);
+
+  CHECK(add("copy", "down://b", "lesson.>").trouble().empty());
+  CHECK(add("copy", "down://b", "lesson.>").trouble() == "duplicate_name");
+  for (const auto* lesson : {"1", "2", "3"})
+    REQUIRE(publish_lesson(one.at, lesson, "good"));
+  lag_is(3);
+  {
+    const auto told = list();
+    const auto mirror = (*told).getMirrors()[0];
+    CHECK(mirror.getName() == "copy");
+    CHECK(mirror.getFilter() == "lesson.>");
+    CHECK(mirror.getTransport() == "held");
+    CHECK(mirror.getWhere() == "held://b");
+    CHECK(mirror.getHealth() == "down");
+    CHECK(mirror.getWhy() == "on purpose");
+    CHECK(one.at.mirrors().front().oldest >= 0ms);
+  }
+  const auto swap = [&](const char* name) {
+    return one.tell([&](auto request) {
+      auto made = request.initMirrorSwap();
+      made.setName(name);
+      made.setUrl("up://b");
+    });
+  };
+  CHECK(swap("indexer").trouble() == "not_found"); // a subscription, and no mirror
+  CHECK(swap("copy").trouble().empty());
+  down->held.clear(); // it goes, and drops what it has
+  lag_is(0);
+  CHECK(one.tell([](auto request) { request.setPause("copy"); }).trouble().empty());
+  CHECK((*list()).getMirrors()[0].getState() == "paused");
+  CHECK(one.tell([](auto request) { request.setMirrorRemove("indexer"); }).trouble() ==
+        "not_found");
+  CHECK(one.tell([](auto request) { request.setMirrorRemove("copy"); }).trouble().empty());
+  CHECK((*list()).getMirrors().size() == 0);
+}
+
+TEST_CASE("G115: a node that takes no mirrors says so") {
+  const office none;
+  CHECK(none.tell([](auto request) { request.initMirrorAdd().setName("copy"); }).text() ==
+        "this node takes no mirrors");
 }
 
 TEST_CASE("after its node has stopped, a control socket says that, and does not hang") {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <edupulse/node.hpp>
 #include <filesystem>
+#include <functional>
 #include <memory>
 
 namespace edupulse {
@@ -25,6 +26,9 @@ struct control_options {
   std::size_t connections = 8;
   /// Schemas of events, by name: letters that were read from a file are shown as JSON with them.
   type_lookup types{};
+  /// What makes a transport of an address: `open_transport` with its `types`. Null: an operator
+  /// cannot add mirrors.
+  std::function<expected<transport_ptr>(std::string_view url)> transports{};
   /// Null: the node takes no plugins. Must outlive the socket.
   plugin_desk* plugins = nullptr;
 };

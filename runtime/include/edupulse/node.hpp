@@ -118,9 +118,8 @@ public:
   expected<void> ready(std::string_view topic, std::size_t n, duration deadline) const;
 
   // -- mirrors ------------------------------------------------------------------------
-  /// Copies matching events to `to`. Defaults that differ from other subscriptions: a larger
-  /// backlog (65,536 events, 64 MiB) and `overload = drop_newest`, so that publishers never wait
-  /// for it.
+  /// Copies matching events to `to`, with `mirror_options()` if none are given. On several nodes it
+  /// needs a `group`, or each of them copies what all publish.
   expected<subscription> attach_mirror(std::string name, std::string_view filter, transport_ptr to);
   expected<subscription> attach_mirror(std::string name, std::string_view filter, transport_ptr to,
                                        subscription_options options);
@@ -128,6 +127,7 @@ public:
   /// answered goes to the new one.
   expected<void> swap_mirror(std::string_view name, transport_ptr to);
   expected<void> detach_mirror(std::string_view name);
+  std::vector<mirror_status> mirrors() const;
 
   // -- dead letters -------------------------------------------------------------------
   expected<std::vector<dead_letter>> dead_letters(const dead_letter_filter& which = {}) const;

@@ -4,6 +4,8 @@
 // slows `publish`.
 
 #include "actors/handler.hpp"
+#include "actors/options.hpp"
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,5 +51,31 @@ public:
 };
 
 using transport_ptr = std::shared_ptr<transport>;
+
+/// What `attach_mirror` takes for a mirror that is given no options: a larger backlog than other
+/// subscriptions have, 65,536 events and 64 MiB, and publishers never wait for it.
+inline subscription_options mirror_options() {
+  subscription_options made;
+  made.backlog_events = 65'536;
+  made.backlog_bytes = 64u << 20;
+  made.overload = overload_policy::drop_newest;
+  return made;
+}
+
+/// A mirror of one node.
+struct mirror_status {
+  std::string name;
+  std::string filter;
+  std::string group{}; ///< empty: none
+  /// As of every subscription: running, paused, unavailable, quarantined, ...
+  std::string state;
+  std::string transport; ///< its name
+  std::string where;     ///< without passwords
+  transport_health health{};
+  /// Events that are owed to it by this node or have arrived here, and not been confirmed.
+  std::uint64_t lag = 0;
+  /// Since the oldest of them was published, by this node's clock.
+  std::chrono::milliseconds oldest{};
+};
 
 } // namespace edupulse

@@ -1,6 +1,7 @@
 #pragma once
 // Transports to brokers, by their addresses. docs/mirrors.md has a page for each.
 
+#include "schemas/json.hpp"
 #include <edupulse/transport.hpp>
 #include <string>
 #include <string_view>
@@ -25,7 +26,8 @@ namespace edupulse {
 /// Returns at once: a broker that cannot be reached is no error here but an outage, as later on.
 /// Errors: `invalid_option`, for an address or a setting that makes no sense, and a broker whose
 /// transport this build does not have.
-expected<transport_ptr> open_transport(std::string_view url);
+/// `types`: schemas by name, of events that this program was not compiled with; any thread.
+expected<transport_ptr> open_transport(std::string_view url, type_lookup types = {});
 
 /// The schemes that `open_transport` knows in this build.
 std::vector<std::string> transport_schemes();
