@@ -64,6 +64,7 @@ void tls(report& to, bool quick);
 void membership(report& to, bool quick);
 void simulation(report& to, const std::function<bool(const char*)>& wanted, bool quick);
 void plugins(report& to, const std::function<bool(const char*)>& wanted, bool quick);
+void mirrors(report& to, const std::function<bool(const char*)>& wanted, bool quick);
 void remote(report& to, const std::function<bool(const char*)>& wanted, bool quick);
 void cluster_idle(report& to, bool quick);
 void cluster_form(report& to, bool quick);

@@ -111,7 +111,7 @@ int main(int argc, char* argv[]) {
   app.add_option("--json", json, "one JSON object a line into this file");
   app.add_option("--only", only,
                  "throughput, latency, startup, memory, slow_neighbour, tls, membership, virtual, "
-                 "plugin, remote, cluster, or one row of these four: remote.latency_5k");
+                 "plugin, mirror, remote, cluster, or one row of these five: remote.latency_5k");
   app.add_flag("--quick", quick, "a tenth of the events: to see that it runs");
   std::string one;
   std::size_t handlers = 1;
@@ -151,6 +151,8 @@ int main(int argc, char* argv[]) {
       to, [&](const char* name) { return in_group("virtual", name); }, quick);
   bench::plugins(
       to, [&](const char* name) { return in_group("plugin", name); }, quick);
+  bench::mirrors(
+      to, [&](const char* name) { return in_group("mirror", name); }, quick);
   bench::remote(
       to, [&](const char* name) { return in_group("remote", name); }, quick);
   if (in_group("cluster", "cluster.idle"))
