@@ -5,6 +5,7 @@
 #include "bench.hpp"
 #include "runtime/transports/broker_message.hpp"
 #include <algorithm>
+#include <atomic>
 #include <edupulse/node.hpp>
 #include <edupulse/transports.hpp>
 #include <future>
@@ -31,6 +32,11 @@ double cpu_seconds() {
     return static_cast<double>(what.tv_sec) + static_cast<double>(what.tv_usec) / 1e6;
   };
   return seconds(used.ru_utime) + seconds(used.ru_stime);
+}
+
+/// Nobody listens there.
+std::string transport_to_nobody() {
+  return edupulse::transport_schemes().front() + "://127.0.0.1:" + std::to_string(free_port());
 }
 
 struct figures {
@@ -117,9 +123,60 @@ void compare(report& to, const bare_client& with, bool quick) {
   }
 }
 
+/// Confirms at once.
+class instant_transport final : public edupulse::transport {
+public:
+  std::string_view name() const noexcept override { return "instant"; }
+  void publish(std::vector<edupulse::outbound_event> batch) override {
+    for (auto& one : batch)
+      one.done.complete(edupulse::outcome::ok());
+  }
+};
+
+/// Events per second into another subscription of the node, beside the mirror; MiB that it grew.
+std::pair<double, double> run_beside(const edupulse::transport_ptr& to, std::uint64_t events) {
+  auto at = start();
+  std::atomic<std::uint64_t> seen = 0;
+  at.attach_mirror("copy", ">", to).value();
+  at.subscribe<LessonPublished>("reader", [&](auto, const edupulse::event_info&) {
+      ++seen;
+    }).value();
+  const auto before = status_mib("VmRSS:");
+  const auto begun = clock::now();
+  for (std::uint64_t i = 0; i < events; ++i)
+    at.publish<LessonPublished>([&](auto lesson) { fill_lesson(lesson, i); }).value();
+  while (seen < events)
+    std::this_thread::yield();
+  const double rate = static_cast<double>(events) / seconds_since(begun);
+  const double grown = status_mib("VmRSS:") - before;
+  at.detach_mirror("copy");
+  return {rate, grown};
+}
+
+/// A broker that is gone, beside one that confirms at once: what an outage costs everybody else.
+void outage(report& to, bool quick) {
+  const std::uint64_t events = quick ? 200'000 : 2'000'000;
+  std::vector<double> gone, there, ratio, grown;
+  for (int round = 0; round < (quick ? 1 : 5); ++round) {
+    const auto works = run_beside(std::make_shared<instant_transport>(), events);
+    const auto url = transport_to_nobody();
+    const auto broken = run_beside(edupulse::open_transport(url).value(), events);
+    gone.push_back(broken.first);
+    there.push_back(works.first);
+    ratio.push_back(broken.first / works.first);
+    grown.push_back(broken.second);
+  }
+  to.compared("mirror.outage", "events/s", spread_of(gone),
+              {{"confirms at once", spread_of(there), spread_of(ratio)}}, 0.95,
+              "published into another subscription meanwhile");
+  to.value("mirror.outage_memory", "MiB", spread_of(grown), 0, "its backlog is 64 MiB at most");
+}
+
 } // namespace
 
 void mirrors(report& to, const std::function<bool(const char*)>& wanted, bool quick) {
+  if (wanted("mirror.outage"))
+    outage(to, quick);
   for (const auto& one : bare_clients()) {
     const auto row = "mirror." + one.name;
     if (!wanted(row.c_str()))

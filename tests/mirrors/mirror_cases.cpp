@@ -54,9 +54,9 @@ public:
     }
   }
   /// About 20,000 each second, for so long.
-  void publish_for(std::chrono::milliseconds span) {
-    keep_on(span, [this] {
-      publish(20);
+  void publish_for(std::chrono::milliseconds span, int each_ms = 20) {
+    keep_on(span, [&] {
+      publish(each_ms);
       rest(1ms);
     });
   }
@@ -148,7 +148,10 @@ void paused_under_load(broker& to) {
   mirrored here(to.url("&ack_timeout=500ms&connect_timeout=500ms"));
   here.publish_for(300ms);
   to.pause();
-  here.publish_for(2s);
+  if (std::getenv("EDUPULSE_SOAK") != nullptr)
+    here.publish_for(60s, 1);
+  else
+    here.publish_for(2s);
   eventually([&] { return here.status().state == "unavailable"; });
   to.resume();
   here.publish_for(300ms);
