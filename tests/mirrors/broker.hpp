@@ -29,8 +29,8 @@ public:
   virtual void start() = 0;
   virtual void kill() { server_.reset(); }
   /// It stays where it is and does nothing, with its connections open.
-  void pause() { server_->signal(SIGSTOP); }
-  void resume() { server_->signal(SIGCONT); }
+  virtual void pause() { server_->signal(SIGSTOP); }
+  virtual void resume() { server_->signal(SIGCONT); }
   std::uint16_t port() const noexcept { return port_; }
 
   /// For `open_transport`, with further settings: `&batch=1`.

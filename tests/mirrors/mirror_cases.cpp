@@ -1,84 +1,13 @@
 #include "tests/mirrors/mirror_cases.hpp"
 
+#include "tests/mirrors/mirrored.hpp"
 #include "tests/support/eventually.hpp"
-#include "tests/support/lessons.hpp"
-#include "tests/support/real_time.hpp"
 #include "tests/support/tcp_proxy.hpp"
-#include <atomic>
-#include <edupulse/node.hpp>
-#include <edupulse/transports.hpp>
 #include <map>
 #include <set>
 
 namespace edupulse::test {
 
-namespace {
-
-constexpr int keys = 100;
-
-struct numbered_event {
-  std::string key;
-  std::string number; ///< counts up within its key
-};
-/// The n-th that is published.
-numbered_event numbered(int n) {
-  return {"k" + std::to_string(n % keys), std::to_string(n / keys)};
-}
-
-/// A node whose mirror `copy` goes to one broker, and what was published on it.
-class mirrored {
-public:
-  explicit mirrored(const std::string& url, subscription_options options = quick()) {
-    REQUIRE(node_.attach_mirror("copy", ">", open_transport(url).value(), std::move(options)));
-  }
-
-  /// Breaks that end soon, so that tests do.
-  static subscription_options quick() {
-    subscription_options made;
-    made.overload = overload_policy::drop_newest;
-    made.backlog_events = 1u << 17;
-    made.backlog_bytes = 256u << 20;
-    made.retry.first = 20ms;
-    made.retry.cap = 200ms;
-    return made;
-  }
-
-  node& operator*() noexcept { return node_; }
-  node* operator->() noexcept { return &node_; }
-
-  /// `count` events of all keys in turn, which count up within each of them.
-  void publish(int count) {
-    for (int i = 0; i < count; ++i) {
-      const auto [key, number] = numbered(published_++);
-      REQUIRE(publish_lesson(node_, key, number));
-    }
-  }
-  /// About 20,000 each second, for so long.
-  void publish_for(std::chrono::milliseconds span, int each_ms = 20) {
-    keep_on(span, [&] {
-      publish(each_ms);
-      rest(1ms);
-    });
-  }
-  int published() const noexcept { return published_; }
-
-  subscription_status status() const { return node_.subscriptions().front(); }
-  void drain() {
-    eventually([&] { return status().pending == 0; });
-    std::uint64_t handled = 0;
-    for (const auto& line : node_.ledger().lines)
-      handled += line.subscription == "copy" ? line.handled : 0;
-    CHECK(handled == static_cast<std::uint64_t>(published_));
-  }
-  /// What was given up on, each with its reason.
-  std::size_t given_up() const { return node_.dead_letters()->size(); }
-
-private:
-  node node_ = start_quiet();
-  int published_ = 0;
-};
-
-/// In order, but for repetitions: an event that is seen again has been seen before.
 void check_order(const std::vector<seen_event>& seen) {
   std::map<std::string, int> next;
   std::set<std::string> ids;
@@ -92,6 +21,8 @@ void check_order(const std::vector<seen_event>& seen) {
   CHECK(out_of_order == 0);
 }
 
+namespace {
+
 /// The first few that are not there: "k7:41".
 std::string missing(const std::vector<seen_event>& seen, int published) {
   std::set<std::string> there;
@@ -104,6 +35,8 @@ std::string missing(const std::vector<seen_event>& seen, int published) {
   return all;
 }
 
+} // namespace
+
 void check_has_all(const std::vector<seen_event>& seen, int published) {
   std::set<std::string> ids;
   for (const auto& one : seen)
@@ -112,8 +45,6 @@ void check_has_all(const std::vector<seen_event>& seen, int published) {
   CHECK(ids.size() == static_cast<std::size_t>(published));
   check_order(seen);
 }
-
-} // namespace
 
 void down_at_start(broker& to) {
   mirrored here(to.url());
@@ -131,7 +62,7 @@ void killed_under_load(broker& to, after_kill what) {
   here.publish_for(500ms);
   to.kill();
   here.publish_for(1s);
-  CHECK(here.status().state == "unavailable");
+  eventually([&] { return here.status().state == "unavailable"; });
   to.start();
   here.publish_for(500ms);
   here.drain();

@@ -1,0 +1,82 @@
+#pragma once
+// A node with a mirror, and what is expected at the other end of it.
+
+#include "tests/mirrors/broker.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/lessons.hpp"
+#include "tests/support/real_time.hpp"
+#include <edupulse/node.hpp>
+#include <edupulse/transports.hpp>
+
+namespace edupulse::test {
+
+struct numbered_event {
+  std::string key;
+  std::string number; ///< counts up within its key
+};
+/// The n-th that is published, of a hundred keys.
+inline numbered_event numbered(int n) {
+  return {"k" + std::to_string(n % 100), std::to_string(n / 100)};
+}
+
+/// A node whose mirror `copy` goes to one broker, and what was published on it.
+class mirrored {
+public:
+  explicit mirrored(transport_ptr to, subscription_options options = quick()) {
+    REQUIRE(node_.attach_mirror("copy", ">", std::move(to), std::move(options)));
+  }
+  explicit mirrored(const std::string& url, subscription_options options = quick())
+      : mirrored(open_transport(url).value(), std::move(options)) {}
+
+  /// Breaks that end soon, so that tests do.
+  static subscription_options quick() {
+    subscription_options made;
+    made.overload = overload_policy::drop_newest;
+    made.backlog_events = 1u << 17;
+    made.backlog_bytes = 256u << 20;
+    made.retry.first = 20ms;
+    made.retry.cap = 200ms;
+    return made;
+  }
+
+  node& operator*() noexcept { return node_; }
+  node* operator->() noexcept { return &node_; }
+
+  /// `count` events of all keys in turn, which count up within each of them.
+  void publish(int count) {
+    for (int i = 0; i < count; ++i) {
+      const auto [key, number] = numbered(published_++);
+      REQUIRE(publish_lesson(node_, key, number));
+    }
+  }
+  /// About 20,000 each second, for so long.
+  void publish_for(std::chrono::milliseconds span, int each_ms = 20) {
+    keep_on(span, [&] {
+      publish(each_ms);
+      rest(1ms);
+    });
+  }
+  int published() const noexcept { return published_; }
+
+  subscription_status status() const { return node_.subscriptions().front(); }
+  void drain() const {
+    while (status().pending != 0)
+      rest(2ms); // whom it asks has work to do
+    std::uint64_t ended = 0;
+    for (const auto& line : node_.ledger().lines)
+      ended += line.subscription == "copy" ? line.handled + line.dead : 0;
+    CHECK(ended == static_cast<std::uint64_t>(published_));
+  }
+  /// What was given up on, each with its reason.
+  std::size_t given_up() const { return node_.dead_letters()->size(); }
+
+private:
+  node node_ = start_quiet();
+  int published_ = 0;
+};
+
+/// In order, but for repetitions: an event that is seen again has been seen before.
+void check_order(const std::vector<seen_event>& seen);
+void check_has_all(const std::vector<seen_event>& seen, int published);
+
+} // namespace edupulse::test
