@@ -182,6 +182,18 @@ duration setting_reader::span(std::string_view name, duration fallback) {
   return fallback;
 }
 
+std::vector<std::pair<std::string, std::string>>
+setting_reader::with_prefix(std::string_view prefix) {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const auto& [name, value] : from_->settings) {
+    if (!name.starts_with(prefix))
+      continue;
+    known_.push_back(name);
+    found.emplace_back(name.substr(prefix.size()), value);
+  }
+  return found;
+}
+
 expected<void> setting_reader::finish() const {
   if (!first_)
     return first_;

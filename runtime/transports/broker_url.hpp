@@ -9,6 +9,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace edupulse {
@@ -47,6 +48,8 @@ public:
                        std::uint64_t most);
   /// `250ms`, `10s`, `2min`. 1 ms to 1 h.
   duration span(std::string_view name, duration fallback);
+  /// All whose names begin so, without that, for a library's own options.
+  std::vector<std::pair<std::string, std::string>> with_prefix(std::string_view prefix);
   /// For what a setting's own parser found wrong.
   void wrong(error why);
 
