@@ -30,4 +30,9 @@ expected<std::unique_ptr<broker_session>> make_redis_session(const broker_url& u
                                                              const broker_times& times,
                                                              broker_options& how);
 
+expected<std::unique_ptr<broker_session>> make_kafka_session(const broker_url& url,
+                                                             setting_reader& settings,
+                                                             const broker_times& times,
+                                                             broker_options& how);
+
 } // namespace edupulse

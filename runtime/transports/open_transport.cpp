@@ -12,6 +12,9 @@ using namespace std::chrono_literals;
 /// By scheme.
 const std::map<std::string, session_maker, std::less<>>& makers() {
   static const std::map<std::string, session_maker, std::less<>> all = {
+#ifdef EDUPULSE_WITH_KAFKA
+      {"kafka", make_kafka_session},
+#endif
 #ifdef EDUPULSE_WITH_NATS
       {"nats", make_nats_session},
 #endif
@@ -24,7 +27,7 @@ const std::map<std::string, session_maker, std::less<>>& makers() {
 
 /// What the build leaves out, and what nobody knows.
 tl::unexpected<error> no_maker(const std::string& scheme) {
-  static const std::vector<std::string> known = {"nats", "redis"};
+  static const std::vector<std::string> known = {"kafka", "nats", "redis"};
   const bool left_out = std::ranges::find(known, scheme) != known.end();
   return fail(errc::invalid_option,
               left_out ? "this build has no transport to " + scheme +
