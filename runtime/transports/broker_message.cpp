@@ -99,6 +99,11 @@ std::string_view to_string(message_form what) noexcept {
   return std::ranges::find(forms, what, &decltype(forms)::value_type::first)->second;
 }
 
+bool is_wanted(const envelope& event, const message_options& how) {
+  return std::ranges::all_of(how.only,
+                             [&](const auto& one) { return event.meta(one.first) == one.second; });
+}
+
 expected<broker_message> to_message(const envelope& event, const message_options& how) {
   broker_message made;
   auto topic = how.topic.of(event);

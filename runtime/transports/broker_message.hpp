@@ -34,6 +34,8 @@ struct message_options {
   /// The name of this cluster, added to what the event says of those it came through. A source of
   /// this name does not take it in again.
   std::string mark;
+  /// Only events with all of these metadata are sent: names and values.
+  std::vector<std::pair<std::string, std::string>> only{};
   /// For events that this program was not compiled with.
   type_lookup types{};
 };
@@ -49,6 +51,9 @@ struct broker_message {
 /// between.
 inline constexpr std::string_view via_header = "edupulse-via";
 inline constexpr std::string_view via_meta = "via";
+
+/// It has the metadata that `how` asks for.
+bool is_wanted(const envelope& event, const message_options& how);
 
 /// Errors: those of `topic_template::of` and `to_json`.
 expected<broker_message> to_message(const envelope& event, const message_options& how);

@@ -115,6 +115,10 @@ void broker_transport::send(std::vector<outbound_event> batch) {
   std::vector<outgoing> messages;
   messages.reserve(batch.size());
   for (auto& one : batch) {
+    if (!is_wanted(*one.event, how_.message)) {
+      one.done.complete(outcome::ok());
+      continue;
+    }
     auto message = to_message(*one.event, how_.message);
     if (message)
       messages.push_back({std::move(*message), std::move(one.done)});

@@ -22,7 +22,7 @@ known_acks& known() {
 
 } // namespace
 
-nats_acks::nats_acks() : lost_event_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+nats_acks::nats_acks() : news_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 nats_acks::~nats_acks() {
   std::lock_guard guard(known().mutex);
@@ -49,16 +49,30 @@ void nats_acks::expect(std::uintptr_t key, deferral done) {
 }
 
 void nats_acks::answer(std::uintptr_t key, outcome with) {
-  deferral done;
+  std::lock_guard guard(mutex_);
+  auto found = open_.extract(key);
+  if (!found)
+    return;
+  if (answered_.empty())
+    ::eventfd_write(news_.number(), 1);
+  answered_.emplace_back(std::move(found.mapped()), std::move(with));
+}
+
+void nats_acks::tell() {
+  std::vector<std::pair<deferral, outcome>> told;
   {
     std::lock_guard guard(mutex_);
-    if (auto found = open_.extract(key))
-      done = std::move(found.mapped());
+    told.swap(answered_);
+    eventfd_t rung;
+    if (lost_.empty())
+      ::eventfd_read(news_.number(), &rung);
   }
-  done.complete(std::move(with));
+  for (auto& [done, with] : told)
+    done.complete(std::move(with));
 }
 
 void nats_acks::answer_all(const outcome& with) {
+  tell();
   std::unordered_map<std::uintptr_t, deferral> all;
   {
     std::lock_guard guard(mutex_);
@@ -72,7 +86,7 @@ void nats_acks::lose(std::string why) {
   std::lock_guard guard(mutex_);
   if (lost_.empty())
     lost_ = std::move(why);
-  ::eventfd_write(lost_event_.number(), 1);
+  ::eventfd_write(news_.number(), 1);
 }
 
 std::string nats_acks::lost() const {

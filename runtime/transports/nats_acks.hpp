@@ -8,6 +8,8 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 namespace edupulse {
 
@@ -19,15 +21,18 @@ public:
   ~nats_acks();
 
   std::uintptr_t number() const noexcept { return number_; }
-  /// Readable once the connection is lost.
-  int lost_event() const noexcept { return lost_event_.number(); }
+  /// Readable when there is something to `tell`, or the connection is lost.
+  int news() const noexcept { return news_.number(); }
 
   static std::uintptr_t key_of(const void* message) noexcept {
     return reinterpret_cast<std::uintptr_t>(message);
   }
   void expect(std::uintptr_t key, deferral done);
-  /// Nothing happens when it has been answered.
+  /// Its token is completed by the next `tell`: by the thread of the transport, many at once, since
+  /// each completion on its own could wake the router. Nothing happens when it has been answered.
   void answer(std::uintptr_t key, outcome with);
+  void tell();
+  /// Of those that have not been answered; at once.
   void answer_all(const outcome& with);
 
   /// The first reason stays.
@@ -42,9 +47,10 @@ private:
   nats_acks();
 
   std::uintptr_t number_ = 0;
-  const descriptor lost_event_;
+  const descriptor news_;
   mutable std::mutex mutex_;
   std::unordered_map<std::uintptr_t, deferral> open_;
+  std::vector<std::pair<deferral, outcome>> answered_;
   std::string lost_;
   bool denied_ = false;
 };

@@ -224,6 +224,7 @@ expected<void> nats_session::send(std::vector<outgoing> batch) {
       answer_all(batch, outcome::unavailable(good.error().text));
       return good;
     }
+  acks_->tell();
   if (how_.jetstream)
     return {};
   if (auto good = flush(); !good)
@@ -339,11 +340,12 @@ expected<void> nats_session::begin_to_be_careful() {
 // -- the end --------------------------------------------------------------------------------------
 
 expected<void> nats_session::wait(int wake) {
-  std::array<pollfd, 2> watched = {{{wake, POLLIN, 0}, {acks_->lost_event(), POLLIN, 0}}};
+  std::array<pollfd, 2> watched = {{{wake, POLLIN, 0}, {acks_->news(), POLLIN, 0}}};
   ::poll(watched.data(), watched.size(), -1);
-  if (watched[1].revents == 0)
-    return {};
-  return over(acks_->lost());
+  acks_->tell();
+  if (auto why = acks_->lost(); !why.empty())
+    return over(std::move(why));
+  return {};
 }
 
 expected<std::unique_ptr<broker_session>> make_nats_session(const broker_url& url,

@@ -46,6 +46,7 @@ message_options read_message(setting_reader& settings) {
     made.form = *form;
   else
     settings.wrong(std::move(form.error()));
+  made.only = settings.with_prefix("meta.");
   made.mark = settings.text("mark", "");
   if (made.mark.find(' ') != std::string::npos)
     settings.wrong({errc::invalid_option, "setting mark=" + quote(made.mark) +

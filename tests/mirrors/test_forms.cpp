@@ -190,6 +190,22 @@ TEST_CASE("G114: a mirror adds its mark to those of the clusters that an event c
         "paris nice lyon");
 }
 
+TEST_CASE("G114: a mirror can want events with certain metadata alone") {
+  publish_options more;
+  more.meta = {{"tenant", "north"}, {"kind", "test"}};
+  const auto event = lesson("k", "t", more);
+  const auto wants = [&](std::vector<std::pair<std::string, std::string>> only) {
+    auto some = how(message_form::cloudevents);
+    some.only = std::move(only);
+    return is_wanted(*event, some);
+  };
+  CHECK(wants({}));
+  CHECK(wants({{"tenant", "north"}}));
+  CHECK(wants({{"tenant", "north"}, {"kind", "test"}}));
+  CHECK_FALSE(wants({{"tenant", "south"}}));
+  CHECK_FALSE(wants({{"tenant", "north"}, {"other", "x"}}));
+}
+
 TEST_CASE("G114: headers that are lines are percent-encoded") {
   auto lines = how(message_form::cloudevents_json);
   lines.escapes_headers = true;

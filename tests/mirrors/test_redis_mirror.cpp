@@ -1,6 +1,7 @@
 // Mirrors to Redis streams.
 
 #include "tests/mirrors/mirror_cases.hpp"
+#include "tests/mirrors/mirrored.hpp"
 #include "tests/mirrors/redis_broker.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/lessons.hpp"
@@ -43,6 +44,46 @@ TEST_CASE("G113: a mirror is swapped to another Redis under load, and nothing is
   redis_broker from;
   redis_broker to;
   swapped_under_load(from, to);
+}
+
+TEST_CASE("G113: what Redis refuses for good is a dead letter with its words") {
+  redis_broker to;
+  to.start();
+  to.ask({"LPUSH", "lessons", "a list"});
+  mirrored here(to.url());
+  here.publish(3);
+  here.drain();
+  const auto dead = here->dead_letters().value();
+  REQUIRE(dead.size() == 3);
+  CHECK_THAT(dead.front().reason, Catch::Matchers::Contains("WRONGTYPE"));
+}
+
+TEST_CASE("G113: Redis without memory is an outage until there is some") {
+  redis_broker to;
+  to.start();
+  to.ask({"CONFIG", "SET", "maxmemory", "1"});
+  const auto transport = open_transport(to.url()).value();
+  mirrored here(transport);
+  here.publish(300);
+  eventually([&] { return transport->health().is == transport_health::state::down; });
+  CHECK_THAT(transport->health().why, Catch::Matchers::Contains("OOM"));
+  to.ask({"CONFIG", "SET", "maxmemory", "0"});
+  here.drain();
+  CHECK(to.read().size() == 300);
+  CHECK(here.given_up() == 0);
+}
+
+TEST_CASE("G114: a mirror to Redis sends what has its metadata, and no more") {
+  redis_broker to;
+  to.start();
+  mirrored here(to.url("&meta.tenant=north"));
+  for (int i = 0; i < 20; ++i) {
+    publish_options more;
+    more.meta = {{"tenant", i % 4 == 0 ? "north" : "south"}};
+    REQUIRE(publish_lesson(*here, "k", std::to_string(i), more));
+  }
+  eventually([&] { return here.status().pending == 0; });
+  CHECK(to.read().size() == 5);
 }
 
 TEST_CASE("G113: a mirror to a Redis that hangs can be detached") {

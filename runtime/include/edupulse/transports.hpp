@@ -13,11 +13,12 @@ namespace edupulse {
 ///
 ///     redis://:password@cache.example:6379?topic=events.{name}&format=cloudevents-json
 ///
-/// The scheme chooses the broker, the settings are those of its page; four are the same for all:
+/// The scheme chooses the broker, the settings are those of its page; these are the same for all:
 ///
 ///     topic            where events go; places: {topic} {name} {subject} {key} {publisher} and
 ///                      the names of metadata                              [{topic}]
 ///     format           cloudevents, cloudevents-json, cloudevents-capnp, flattened, envelope
+///     meta.NAME        only events whose metadata NAME is this            [all]
 ///     mark             the name of this cluster, for sources that must not take its events in
 ///                      again                                              [none]
 ///     connect_timeout  of one attempt                                     [2s]
