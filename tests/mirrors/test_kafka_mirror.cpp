@@ -69,7 +69,7 @@ TEST_CASE("G113: a mirror to a Kafka that hangs can be detached") {
 TEST_CASE("G113: Kafka that dawdles holds up the mirror, and nobody else") {
   kafka_broker to;
   to.start();
-  mirrored here(to.url());
+  mirrored here(to.url("&ack_timeout=5s"));
   to.set_delay(100ms);
   here.publish_for(500ms);
   CHECK(here.status().pending > 1000);
