@@ -14,7 +14,9 @@ namespace bench {
 struct broker_server {
   scratch place;
   std::uint16_t port = free_port();
-  std::string url; ///< for `open_transport`, with a `?`
+  std::string url;     ///< for `open_transport`, with a `?`
+  std::string address; ///< of Kafka
+  std::unique_ptr<child> helper;
   std::unique_ptr<child> process;
 };
 
@@ -32,6 +34,8 @@ struct bare_client {
 /// Those whose libraries this program was built with.
 std::vector<bare_client> bare_clients();
 
+bare_client bare_kafka();
+bare_client bare_rabbitmq();
 bare_client bare_redis();
 bare_client bare_nats();
 bare_client bare_jetstream();

@@ -25,6 +25,9 @@ void add_nats_roles(roles&) {}
 contender redis() { return not_built("redis", "libhiredis-dev"); }
 void add_redis_roles(roles&) {}
 #endif
+#ifndef BENCH_KAFKA
+void add_kafka_roles(roles&) {}
+#endif
 
 int play_role(const std::string& name, const std::vector<std::string>& args) {
   roles all;
@@ -34,6 +37,7 @@ int play_role(const std::string& name, const std::vector<std::string>& args) {
   add_zeromq_roles(all);
   add_nats_roles(all);
   add_redis_roles(all);
+  add_kafka_roles(all);
   return all.at(name)(args);
 }
 
