@@ -39,6 +39,8 @@ public:
   /// Of somebody whom it refuses, and a word of its refusal.
   virtual std::string url_of_stranger() const = 0;
   virtual std::string refusal() const = 0;
+  /// Events in a millisecond that it takes with ease, on a machine that does other things, too.
+  virtual int pace() const { return 20; }
   /// All that it has been given, in its order, read with the broker's client and none of our code.
   virtual std::vector<seen_event> read() = 0;
 

@@ -47,7 +47,7 @@ void check_has_all(const std::vector<seen_event>& seen, int published) {
 }
 
 void down_at_start(broker& to) {
-  mirrored here(to.url());
+  mirrored here(to.url(), to.pace());
   here.publish(500);
   eventually([&] { return here.status().state == "unavailable"; });
   to.start();
@@ -58,7 +58,7 @@ void down_at_start(broker& to) {
 
 void killed_under_load(broker& to, after_kill what) {
   to.start();
-  mirrored here(to.url());
+  mirrored here(to.url(), to.pace());
   here.publish_for(500ms);
   to.kill();
   here.publish_for(1s);
@@ -76,7 +76,7 @@ void killed_under_load(broker& to, after_kill what) {
 
 void paused_under_load(broker& to) {
   to.start();
-  mirrored here(to.url("&ack_timeout=500ms&connect_timeout=500ms"));
+  mirrored here(to.url("&ack_timeout=500ms&connect_timeout=500ms"), to.pace());
   here.publish_for(300ms);
   to.pause();
   if (std::getenv("EDUPULSE_SOAK") != nullptr)
@@ -94,7 +94,7 @@ void paused_under_load(broker& to) {
 void refuses_credentials(broker& to) {
   to.start();
   auto stranger = open_transport(to.url_of_stranger()).value();
-  mirrored here(to.url());
+  mirrored here(to.url(), to.pace());
   here.drain();
   REQUIRE(here->swap_mirror("copy", stranger));
   here.publish(200);
@@ -112,7 +112,7 @@ void refuses_credentials(broker& to) {
 void connection_reset_again_and_again(broker& to) {
   to.start();
   tcp_proxy network(to.port());
-  mirrored here(to.url_of(network.port(), {}));
+  mirrored here(to.url_of(network.port(), {}), to.pace());
   for (int i = 0; i < 10; ++i) {
     here.publish_for(100ms);
     network.reset_all();
@@ -126,10 +126,13 @@ void connection_reset_again_and_again(broker& to) {
 void slow_network(broker& to) {
   to.start();
   tcp_proxy network(to.port());
-  mirrored here(to.url_of(network.port(), {}));
-  network.slow_down(500); // 1,000 events in a second, of 20,000
+  mirrored here(to.url_of(network.port(), {}), to.pace());
+  network.slow_down(500); // 1,000 events in a second
   here.publish_for(500ms);
-  CHECK(here.status().pending > 1000);
+  eventually([&] {
+    here.publish(20);
+    return here.status().pending > 1000;
+  });
   network.slow_down(1u << 20);
   here.drain();
   check_has_all(to.read(), here.published());
@@ -139,8 +142,9 @@ void slow_network(broker& to) {
 void swapped_under_load(broker& from, broker& to) {
   from.start();
   to.start();
-  mirrored here(from.url());
+  mirrored here(from.url(), from.pace());
   here.publish_for(300ms);
+  eventually([&] { return here.status().pending < static_cast<unsigned>(here.published()); });
   REQUIRE(here->swap_mirror("copy", open_transport(to.url()).value()));
   here.publish_for(300ms);
   here.drain();
@@ -156,7 +160,7 @@ void swapped_under_load(broker& from, broker& to) {
 void mirror_that_ends_while_the_server_is_paused(broker& to) {
   to.start();
   {
-    mirrored here(to.url("&ack_timeout=500ms&connect_timeout=500ms"));
+    mirrored here(to.url("&ack_timeout=500ms&connect_timeout=500ms"), to.pace());
     here.publish(100);
     here.drain();
     to.pause();

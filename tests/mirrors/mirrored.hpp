@@ -27,6 +27,8 @@ public:
   }
   explicit mirrored(const std::string& url, subscription_options options = quick())
       : mirrored(open_transport(url).value(), std::move(options)) {}
+  /// `pace`: events in a millisecond of `publish_for`.
+  mirrored(const std::string& url, int pace) : mirrored(url) { pace_ = pace; }
 
   /// Breaks that end soon, so that tests do.
   static subscription_options quick() {
@@ -49,8 +51,8 @@ public:
       REQUIRE(publish_lesson(node_, key, number));
     }
   }
-  /// About 20,000 each second, for so long.
-  void publish_for(std::chrono::milliseconds span, int each_ms = 20) {
+  void publish_for(std::chrono::milliseconds span) { publish_for(span, pace_); }
+  void publish_for(std::chrono::milliseconds span, int each_ms) {
     keep_on(span, [&] {
       publish(each_ms);
       rest(1ms);
@@ -72,6 +74,7 @@ public:
 
 private:
   node node_ = start_quiet();
+  int pace_ = 20;
   int published_ = 0;
 };
 
