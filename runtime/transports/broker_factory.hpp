@@ -25,6 +25,10 @@ expected<std::unique_ptr<broker_session>> make_nats_session(const broker_url& ur
                                                             setting_reader& settings,
                                                             const broker_times& times,
                                                             broker_options& how);
+expected<std::unique_ptr<broker_session>> make_rabbitmq_session(const broker_url& url,
+                                                                setting_reader& settings,
+                                                                const broker_times& times,
+                                                                broker_options& how);
 expected<std::unique_ptr<broker_session>> make_redis_session(const broker_url& url,
                                                              setting_reader& settings,
                                                              const broker_times& times,

@@ -18,6 +18,10 @@ const std::map<std::string, session_maker, std::less<>>& makers() {
 #ifdef EDUPULSE_WITH_NATS
       {"nats", make_nats_session},
 #endif
+#ifdef EDUPULSE_WITH_RABBITMQ
+      {"amqp", make_rabbitmq_session},
+      {"amqps", make_rabbitmq_session},
+#endif
 #ifdef EDUPULSE_WITH_REDIS
       {"redis", make_redis_session},
 #endif
@@ -27,7 +31,7 @@ const std::map<std::string, session_maker, std::less<>>& makers() {
 
 /// What the build leaves out, and what nobody knows.
 tl::unexpected<error> no_maker(const std::string& scheme) {
-  static const std::vector<std::string> known = {"kafka", "nats", "redis"};
+  static const std::vector<std::string> known = {"amqp", "amqps", "kafka", "nats", "redis"};
   const bool left_out = std::ranges::find(known, scheme) != known.end();
   return fail(errc::invalid_option,
               left_out ? "this build has no transport to " + scheme +

@@ -1,0 +1,212 @@
+// Mirrors to RabbitMQ.
+
+#include "tests/mirrors/mirror_cases.hpp"
+#include "tests/mirrors/rabbitmq_broker.hpp"
+#include "tests/support/eventually.hpp"
+#include "tests/support/lessons.hpp"
+#include <algorithm>
+#include <edupulse/node.hpp>
+#include <edupulse/transports.hpp>
+#include <set>
+
+using namespace edupulse;
+using namespace edupulse::test;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// The one server of all these tests, which the first of them starts.
+rabbitmq_broker& shared() {
+  static rabbitmq_broker made;
+  return made;
+}
+
+/// A node and its mirror, whose outages end soon.
+class mirrored {
+public:
+  explicit mirrored(const std::string& url) : transport_(open_transport(url).value()) {
+    subscription_options how;
+    how.overload = overload_policy::drop_newest;
+    how.retry.first = 20ms;
+    how.retry.cap = 200ms;
+    how.backlog_bytes = 64u << 20;
+    REQUIRE(node_.attach_mirror("copy", ">", transport_, how));
+  }
+
+  node& operator*() noexcept { return node_; }
+  /// The keys count on, and the titles all have `bytes`.
+  void publish(int count, std::size_t bytes = 1) {
+    for (int i = 0; i < count; ++i)
+      REQUIRE(publish_lesson(node_, "k" + std::to_string(published_++), std::string(bytes, '7')));
+  }
+  subscription_status status() const { return node_.subscriptions().front(); }
+  std::string why() const { return transport_->health().why; }
+  void drain() {
+    eventually([&] { return status().pending == 0; });
+  }
+  std::vector<dead_letter> given_up() const { return node_.dead_letters().value(); }
+
+private:
+  transport_ptr transport_;
+  node node_ = start_quiet();
+  int published_ = 0;
+};
+
+std::size_t ids_in(const std::vector<rabbitmq_broker::message>& seen) {
+  std::set<std::string> ids;
+  for (const auto& one : seen)
+    ids.insert(one.id);
+  return ids.size();
+}
+
+std::string header(const rabbitmq_broker::message& of, const std::string& name) {
+  for (const auto& [each, value] : of.headers)
+    if (each == name)
+      return value;
+  return {};
+}
+
+} // namespace
+
+TEST_CASE("G113: RabbitMQ that is down at first gets everything once it is there") {
+  rabbitmq_broker& to = shared();
+  to.kill();
+  down_at_start(to);
+}
+
+TEST_CASE("G113: RabbitMQ that is killed and started again misses nothing") {
+  killed_under_load(shared(), after_kill::has_everything);
+}
+
+TEST_CASE("G113: RabbitMQ that hangs is an outage, and misses nothing") {
+  paused_under_load(shared());
+}
+
+TEST_CASE("G113: RabbitMQ that refuses a password is an outage, in its own words") {
+  refuses_credentials(shared());
+}
+
+TEST_CASE("G113: connections to RabbitMQ that are reset again and again lose nothing") {
+  connection_reset_again_and_again(shared());
+}
+
+TEST_CASE("G113: a slow network to RabbitMQ holds up the mirror, and nobody else") {
+  slow_network(shared());
+}
+
+TEST_CASE("G113: a mirror is swapped to another RabbitMQ under load, and nothing is lost") {
+  rabbitmq_broker other;
+  swapped_under_load(shared(), other);
+}
+
+TEST_CASE("G113: a mirror to a RabbitMQ that hangs can be detached") {
+  mirror_that_ends_while_the_server_is_paused(shared());
+}
+
+TEST_CASE("G113: RabbitMQ whose disk is full is an outage in its own words, and misses nothing") {
+  auto& to = shared();
+  to.start();
+  to.call("rabbit_disk_monitor set_disk_free_limit [\"8000GB\"]");
+  eventually([&] { return to.call("rabbit_alarm get_alarms []") != "[]"; });
+  mirrored here(to.url("&ack_timeout=300ms"));
+  here.publish(2000);
+  std::string words;
+  eventually([&] {
+    words = here.why();
+    return words.find("low on disk") != words.npos;
+  });
+  CHECK_THAT(words, Contains("no confirmation within 300 ms"));
+  eventually([&] { return here.status().state == "unavailable"; });
+  to.call("rabbit_disk_monitor set_disk_free_limit [\"1MB\"]");
+  here.drain();
+  CHECK(ids_in(to.read_messages()) == 2000);
+  CHECK(here.given_up().empty());
+}
+
+TEST_CASE("G113: what no queue of RabbitMQ takes is a dead letter, in its own words") {
+  auto& to = shared();
+  to.start();
+  mirrored here(to.url("&exchange=nobody"));
+  here.publish(3);
+  here.drain();
+  REQUIRE(here.given_up().size() == 3);
+  CHECK_THAT(here.given_up().front().reason, Contains("NO_ROUTE"));
+  CHECK_THAT(here.given_up().front().reason, Contains("nobody"));
+
+  mirrored careless(to.url("&exchange=nobody&mandatory=false"));
+  careless.publish(3);
+  careless.drain();
+  CHECK(careless.given_up().empty());
+}
+
+TEST_CASE("G113: RabbitMQ refuses an event that is too large, and gets all the others") {
+  auto& to = shared();
+  to.start();
+  mirrored here(to.url());
+  here.publish(50);
+  here.publish(1, 920'000);
+  here.publish(50);
+  here.publish(1, 1'010'000);
+  here.publish(50);
+  here.drain();
+  const auto seen = to.read_messages();
+  CHECK(ids_in(seen) == 151);
+  CHECK(std::ranges::count_if(seen, [](const auto& one) { return one.body.size() > 920'000; }) > 0);
+  REQUIRE(here.given_up().size() == 1);
+  CHECK_THAT(here.given_up().front().reason, Contains("PRECONDITION_FAILED"));
+}
+
+TEST_CASE("G113: a routing key that AMQP does not take is a dead letter, and harms no other") {
+  auto& to = shared();
+  to.start();
+  mirrored here("amqp://school:secret@127.0.0.1:" + std::to_string(to.port()) +
+                "?exchange=amq.topic&declare=false&mandatory=false&topic=of.{key}");
+  here.publish(20);
+  REQUIRE(publish_lesson(*here, std::string(300, 'k')));
+  here.publish(20);
+  here.drain();
+  REQUIRE(here.given_up().size() == 1);
+  CHECK_THAT(here.given_up().front().reason, Contains("303 bytes, and AMQP allows 255"));
+}
+
+TEST_CASE("G113: a message of RabbitMQ has the event's id, type and attributes") {
+  auto& to = shared();
+  to.start();
+  mirrored here(to.url("&format=cloudevents-json&mark=here"));
+  const auto id = publish_lesson(*here, "k1", "algebra");
+  REQUIRE(id);
+  here.drain();
+  const auto seen = to.read_messages();
+  REQUIRE(seen.size() == 1);
+  CHECK(seen[0].id == to_string(id->id()));
+  CHECK(seen[0].type == "lesson.published");
+  CHECK(seen[0].content_type == "application/json");
+  CHECK(seen[0].persistent);
+  CHECK(header(seen[0], "cloudEvents:id") == seen[0].id);
+  CHECK(header(seen[0], "cloudEvents:type") == "lesson.published");
+  CHECK(header(seen[0], "edupulse-via") == "here");
+}
+
+TEST_CASE("G113: TLS to RabbitMQ, which must show a certificate of its name and of the right CA") {
+  auto& to = shared();
+  to.start();
+  {
+    mirrored here(to.tls_url("localhost", to.ca_file()));
+    here.publish(500, 1000);
+    here.drain();
+    CHECK(ids_in(to.read_messages()) == 500);
+  }
+  scratch_dir dir;
+  const auto stranger = (dir / "ca.pem").string();
+  write_file(stranger, authority("another").pem());
+  const std::pair<std::string, std::string> refusals[] = {
+      {to.tls_url("127.0.0.1", to.ca_file()), "hostname"},
+      {to.tls_url("localhost", stranger), "peer"},
+      {to.tls_url("localhost", (dir / "none").string()), "no authority can be read"}};
+  for (const auto& [url, word] : refusals) {
+    const auto refused = open_transport(url).value();
+    eventually([&] { return refused->health().is != transport_health::state::connecting; });
+    CHECK(refused->health().is == transport_health::state::down);
+    CHECK_THAT(refused->health().why, Contains(word));
+  }
+}
