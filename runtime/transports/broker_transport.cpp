@@ -4,6 +4,7 @@
 #include <csignal>
 #include <iterator>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/eventfd.h>
 
 namespace edupulse {
@@ -53,6 +54,7 @@ void broker_transport::wake() const noexcept { ::eventfd_write(wake_.number(), 1
 
 void broker_transport::run() {
   refuse_signals();
+  ::pthread_setname_np(::pthread_self(), ("mirror " + how_.name).substr(0, 15).c_str());
   connect(); // before the first event: whoever looks sees how the broker is
   for (;;) {
     {

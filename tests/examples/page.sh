@@ -25,7 +25,7 @@ print(*(one.getsockname()[1] for one in held))
 PYTHON
 }
 
-page_ports=(6379 4222 5672 8081 8082 8083 8084 7081 7082 7083)
+page_ports=(8081 8082 8083 8084 7081 7082 7083 6379 4222 5672)
 read -r -a ports < <(free_ports ${#page_ports[@]})
 
 # The commands that name this script, in this shell. Where the page says build/release, it is BUILD.

@@ -8,7 +8,11 @@ import json
 import pathlib
 import sys
 
-import jsonschema
+try:
+    import jsonschema
+except ImportError:
+    print("skipped: there is no python3-jsonschema")
+    sys.exit(77)
 
 SCHEMA = json.loads((pathlib.Path(__file__).parent / "cloudevents.schema.json").read_text())
 RULES = jsonschema.Draft7Validator(SCHEMA)
