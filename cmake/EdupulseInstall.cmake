@@ -17,7 +17,7 @@ set(_package "${CMAKE_INSTALL_LIBDIR}/cmake/edupulse")
 
 # -- libraries: edupulse_runtime here is edupulse::runtime there ----------------------------------
 set(_libraries edupulse_schemas edupulse_core edupulse_actors edupulse_tls edupulse_runtime
-    edupulse_plugin edupulse_plugin_host)
+    edupulse_plugin edupulse_plugin_host edupulse_transports)
 if(TARGET edupulse_testing)
   list(APPEND _libraries edupulse_testing)
 endif()

@@ -61,6 +61,7 @@ function(check_find_package)
   run("${CMAKE_COMMAND}" --build build --config "${CONFIG}")
   run(build/handler_test)
   run(build/consumer)
+  run(build/mirror_test)
   expect_lesson()
 endfunction()
 
