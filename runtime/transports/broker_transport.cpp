@@ -21,9 +21,17 @@ void refuse_signals() noexcept {
 
 } // namespace
 
-broker_transport::broker_transport(broker_options how, std::unique_ptr<broker_session> session)
-    : how_(std::move(how)), session_(std::move(session)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)), thread_([this] { run(); }) {}
+expected<transport_ptr> broker_transport::make(broker_options how,
+                                               std::unique_ptr<broker_session> session) {
+  descriptor wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake)
+    return fail(errc::io, how.name + ": there are no file descriptors left");
+  return transport_ptr(new broker_transport(std::move(how), std::move(session), wake.release()));
+}
+
+broker_transport::broker_transport(broker_options how, std::unique_ptr<broker_session> session,
+                                   int wake)
+    : how_(std::move(how)), session_(std::move(session)), wake_(wake), thread_([this] { run(); }) {}
 
 broker_transport::~broker_transport() {
   {
@@ -80,7 +88,8 @@ void broker_transport::await_wake() const noexcept {
 std::vector<outbound_event> broker_transport::take() {
   std::lock_guard guard(mutex_);
   eventfd_t rung;
-  ::eventfd_read(wake_.number(), &rung);
+  if (!ended_) // else the destructor has rung, once
+    ::eventfd_read(wake_.number(), &rung);
   const auto end =
       waiting_.begin() + static_cast<std::ptrdiff_t>(std::min(how_.batch, waiting_.size()));
   std::vector<outbound_event> batch(std::make_move_iterator(waiting_.begin()),

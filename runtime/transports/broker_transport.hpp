@@ -26,8 +26,8 @@ struct broker_options {
 
 class broker_transport final : public transport {
 public:
-  /// Begins to connect.
-  broker_transport(broker_options how, std::unique_ptr<broker_session> session);
+  /// Begins to connect. Errors: `io`, without a file descriptor to be woken by.
+  static expected<transport_ptr> make(broker_options how, std::unique_ptr<broker_session> session);
   /// Waits for what the session is in the middle of, which its time limits bound. What has not been
   /// answered is dropped, and so sent again by the successor.
   ~broker_transport() override;
@@ -39,6 +39,7 @@ public:
   void publish(std::vector<outbound_event> batch) override;
 
 private:
+  broker_transport(broker_options how, std::unique_ptr<broker_session> session, int wake);
   void run();
   std::vector<outbound_event> take();
   void connect();

@@ -136,6 +136,8 @@ tl::unexpected<error> kafka_session::over() {
 expected<void> kafka_session::connect() {
   outage_.clear();
   last_error_.clear();
+  if (!ready_)
+    return fail(errc::io, "kafka: there were no file descriptors left");
   char why[512];
   auto* conf = ::rd_kafka_conf_dup(how_.get());
   to_.reset(::rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why));

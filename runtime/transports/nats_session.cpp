@@ -187,6 +187,8 @@ expected<natsOptions*> nats_session::make_options() {
 expected<void> nats_session::connect() {
   close();
   acks_ = nats_acks::make();
+  if (acks_->news() < 0)
+    return over(said("there are no file descriptors left"));
   const auto options = make_options();
   if (!options)
     return tl::unexpected(options.error());
@@ -218,17 +220,32 @@ expected<void> nats_session::open_jetstream() {
 }
 
 expected<void> nats_session::send(std::vector<outgoing> batch) {
-  for (auto one = batch.begin(); one != batch.end(); ++one)
-    if (auto good = send_one(*one); !good) {
+  std::size_t bytes = 0;
+  for (auto one = batch.begin(); one != batch.end(); ++one) {
+    bytes += one->message.body.size();
+    auto good = send_one(*one);
+    if (good && !how_.jetstream && bytes >= most_unconfirmed_ && one + 1 != batch.end()) {
+      good = confirm();
+      bytes = 0;
+    }
+    if (!good) {
       batch.erase(batch.begin(), one + 1);
       answer_all(batch, outcome::unavailable(good.error().text));
       return good;
     }
+  }
   acks_->tell();
-  if (how_.jetstream)
-    return {};
+  return how_.jetstream ? expected<void>() : confirm();
+}
+
+/// Of core: what was sent has arrived. What takes too long is tried again in smaller portions, or a
+/// slow network would never get on.
+expected<void> nats_session::confirm() {
+  const auto portion =
+      std::exchange(most_unconfirmed_, std::max(most_unconfirmed_ / 4, least_portion));
   if (auto good = flush(); !good)
     return good;
+  most_unconfirmed_ = std::min(portion * 2, largest_portion);
   if (!careful_ && !new_denial().empty())
     return begin_to_be_careful();
   acks_->answer_all(outcome::ok());

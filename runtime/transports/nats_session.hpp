@@ -47,6 +47,7 @@ private:
   expected<void> send_one(outgoing& one);
   natsStatus publish(natsMsg* what);
   natsStatus store(natsMsg* what, const std::string& id);
+  expected<void> confirm();
   expected<void> flush();
   std::string new_denial();
   std::string_view known_denial(const std::string& topic);
@@ -59,6 +60,9 @@ private:
   natsConnection* to_ = nullptr;
   jsCtx* stream_ = nullptr;
   std::uintptr_t sent_ = 0; ///< of core: numbers of messages
+  static constexpr std::size_t largest_portion = 1u << 20;
+  static constexpr std::size_t least_portion = 4096;
+  std::size_t most_unconfirmed_ = largest_portion; ///< of core: bytes between two flushes
 
   // What this user may publish.
   bool careful_ = false; ///< it was not everything, once

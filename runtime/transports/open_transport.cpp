@@ -19,8 +19,7 @@ const std::map<std::string, session_maker, std::less<>>& makers() {
       {"nats", make_nats_session},
 #endif
 #ifdef EDUPULSE_WITH_RABBITMQ
-      {"amqp", make_rabbitmq_session},
-      {"amqps", make_rabbitmq_session},
+      {"amqp", make_rabbitmq_session}, {"amqps", make_rabbitmq_session},
 #endif
 #ifdef EDUPULSE_WITH_REDIS
       {"redis", make_redis_session},
@@ -76,7 +75,7 @@ expected<transport_ptr> open_transport(std::string_view text, type_lookup types)
     return tl::unexpected(std::move(good.error()));
   if (!session)
     return tl::unexpected(std::move(session.error()));
-  return std::make_shared<broker_transport>(std::move(how), std::move(*session));
+  return broker_transport::make(std::move(how), std::move(*session));
 }
 
 std::vector<std::string> transport_schemes() {

@@ -32,8 +32,7 @@ public:
 
   /// Breaks that end soon, so that tests do.
   static subscription_options quick() {
-    subscription_options made;
-    made.overload = overload_policy::drop_newest;
+    auto made = mirror_options();
     made.backlog_events = 1u << 17;
     made.backlog_bytes = 256u << 20;
     made.retry.first = 20ms;

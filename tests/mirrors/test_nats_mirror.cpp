@@ -1,9 +1,11 @@
 // Mirrors to NATS, core and JetStream.
 
 #include "tests/mirrors/mirror_cases.hpp"
+#include "tests/mirrors/mirrored.hpp"
 #include "tests/mirrors/nats_broker.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/lessons.hpp"
+#include "tests/support/tcp_proxy.hpp"
 #include <edupulse/transports.hpp>
 #include <set>
 
@@ -89,6 +91,20 @@ TEST_CASE("G113: connections to JetStream that are reset again and again lose no
 TEST_CASE("G113: a slow network to NATS holds up the mirror, and nobody else") {
   nats_broker to(core);
   slow_network(to);
+}
+
+TEST_CASE("G113: a network to NATS too slow for many events at once gets on with fewer") {
+  const auto kind = GENERATE(core, jetstream);
+  nats_broker to(kind);
+  to.start();
+  tcp_proxy network(to.port());
+  mirrored here(to.url_of(network.port(), "&ack_timeout=1s"));
+  network.slow_down(50); // 140 KB take three seconds
+  here.publish(200);
+  here.drain();
+  CHECK(here.given_up() == 0);
+  network.slow_down(1u << 20);
+  check_has_all(to.read(), here.published());
 }
 
 TEST_CASE("G113: a slow network to JetStream holds up the mirror, and nobody else") {

@@ -53,12 +53,14 @@ public:
 using transport_ptr = std::shared_ptr<transport>;
 
 /// What `attach_mirror` takes for a mirror that is given no options: a larger backlog than other
-/// subscriptions have, 65,536 events and 64 MiB, and publishers never wait for it.
+/// subscriptions have, 65,536 events and 64 MiB, publishers never wait for it, and a confirmation
+/// may take five minutes, on a network that is slow: the transport has a time limit of its own.
 inline subscription_options mirror_options() {
   subscription_options made;
   made.backlog_events = 65'536;
   made.backlog_bytes = 64u << 20;
   made.overload = overload_policy::drop_newest;
+  made.time_limit = std::chrono::minutes(5);
   return made;
 }
 

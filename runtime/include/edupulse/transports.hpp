@@ -26,7 +26,7 @@ namespace edupulse {
 ///
 /// Returns at once: a broker that cannot be reached is no error here but an outage, as later on.
 /// Errors: `invalid_option`, for an address or a setting that makes no sense, and a broker whose
-/// transport this build does not have.
+/// transport this build does not have; `io`, without file descriptors.
 /// `types`: schemas by name, of events that this program was not compiled with; any thread.
 expected<transport_ptr> open_transport(std::string_view url, type_lookup types = {});
 
