@@ -10,12 +10,6 @@ expected<transport_ptr> open(const bench& on, std::string_view url) {
   return on.transports(url);
 }
 
-expected<void> tell_done(expected<void> how, Answer::Builder to) {
-  if (how)
-    to.initDone().setCount(1);
-  return how;
-}
-
 } // namespace
 
 void list_mirrors(const bench& on, Answer::Builder to) {

@@ -88,10 +88,7 @@ expected<void> tell_handler(const node& at, std::string_view name, Answer::Build
   auto found = at.find(name);
   if (!found)
     return fail(found.error().code, found.error().text + ": `edupulse handler ls` lists them");
-  auto done = ((*found).*what)();
-  if (done)
-    to.initDone().setCount(1);
-  return done;
+  return tell_done(((*found).*what)(), to);
 }
 
 } // namespace

@@ -63,6 +63,12 @@ expected<void> remove_mirror(const bench& on, std::string_view name, Answer::Bui
 inline std::string_view view(capnp::Text::Reader text) noexcept {
   return {text.begin(), text.size()};
 }
+/// One of what was asked for, if it went well.
+inline expected<void> tell_done(expected<void> how, Answer::Builder to) {
+  if (how)
+    to.initDone().setCount(1);
+  return how;
+}
 inline unsigned count_of(std::size_t n) noexcept { return static_cast<unsigned>(n); }
 
 } // namespace edupulse::control

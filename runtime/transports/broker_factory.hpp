@@ -16,27 +16,11 @@ struct broker_times {
 
 /// Reads the settings of one broker and completes `how`, which has those that all have in common.
 /// Wrong settings are the reader's to report; errors here are about the rest of the address.
-using session_maker = expected<std::unique_ptr<broker_session>> (*)(const broker_url& url,
-                                                                    setting_reader& settings,
-                                                                    const broker_times& times,
-                                                                    broker_options& how);
-
-expected<std::unique_ptr<broker_session>> make_nats_session(const broker_url& url,
-                                                            setting_reader& settings,
-                                                            const broker_times& times,
-                                                            broker_options& how);
-expected<std::unique_ptr<broker_session>> make_rabbitmq_session(const broker_url& url,
+using session_maker = expected<std::unique_ptr<broker_session>>(const broker_url& url,
                                                                 setting_reader& settings,
                                                                 const broker_times& times,
                                                                 broker_options& how);
-expected<std::unique_ptr<broker_session>> make_redis_session(const broker_url& url,
-                                                             setting_reader& settings,
-                                                             const broker_times& times,
-                                                             broker_options& how);
 
-expected<std::unique_ptr<broker_session>> make_kafka_session(const broker_url& url,
-                                                             setting_reader& settings,
-                                                             const broker_times& times,
-                                                             broker_options& how);
+session_maker make_kafka_session, make_nats_session, make_rabbitmq_session, make_redis_session;
 
 } // namespace edupulse

@@ -104,24 +104,15 @@ std::string broker_url::shown() const {
   return scheme + "://" + hosts + (path.empty() ? "" : "/" + path);
 }
 
-expected<broker_host> only_host(const broker_url& url, std::uint16_t default_port) {
-  std::string_view name = url.hosts;
-  const auto bracket = name.rfind(']'); // [::1]:6379
-  const auto colon = name.rfind(':');
-  std::uint16_t port = default_port;
-  if (colon != name.npos && (bracket == name.npos || colon > bracket)) {
-    const auto text = name.substr(colon + 1);
-    const auto read = leading_number(text);
-    if (!read || !read->second.empty() || read->first == 0 || read->first > 65'535)
-      return wrong_url(quote(text) + " is no port");
-    port = static_cast<std::uint16_t>(read->first);
-    name = name.substr(0, colon);
-  }
-  if (name.starts_with('[') && name.ends_with(']'))
-    name = name.substr(1, name.size() - 2);
-  if (name.empty() || name.find(',') != name.npos)
+expected<host_port> only_host(const broker_url& url, std::uint16_t default_port) {
+  const auto colon = url.hosts.rfind(':');
+  const bool has_port = colon != url.hosts.npos && url.hosts.find(']', colon) == url.hosts.npos;
+  auto one = parse_host_port(has_port ? url.hosts : url.hosts + ':' + std::to_string(default_port));
+  if (one && one->port == 0)
+    return wrong_url("port 0 is nobody's");
+  if (one && one->host.find(',') != one->host.npos)
     return wrong_url(quote(url.hosts) + " must be one host");
-  return broker_host{std::string(name), port};
+  return one;
 }
 
 const std::string* setting_reader::find(std::string_view name) {

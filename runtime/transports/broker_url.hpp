@@ -5,6 +5,7 @@
 //
 // Percent signs escape, as in every URL.
 
+#include "runtime/wire/address.hpp"
 #include "schemas/envelope.hpp"
 #include <map>
 #include <string>
@@ -28,13 +29,8 @@ struct broker_url {
   std::string shown() const;
 };
 
-struct broker_host {
-  std::string name;
-  std::uint16_t port;
-};
-
 /// Of a broker that has one address. Errors: `invalid_option`.
-expected<broker_host> only_host(const broker_url& url, std::uint16_t default_port);
+expected<host_port> only_host(const broker_url& url, std::uint16_t default_port);
 
 /// Takes settings one after the other, remembers the first that is wrong, and knows at the end
 /// which ones nobody asked for.

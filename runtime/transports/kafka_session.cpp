@@ -1,4 +1,5 @@
 #include "runtime/transports/kafka_session.hpp"
+#include "runtime/transports/times.hpp"
 
 #include <algorithm>
 #include <array>
@@ -151,8 +152,8 @@ expected<void> kafka_session::connect() {
   ::rd_kafka_queue_destroy(reports);
 
   const struct rd_kafka_metadata* known = nullptr;
-  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(connect_timeout_).count();
-  const auto code = ::rd_kafka_metadata(to_.get(), 0, nullptr, &known, static_cast<int>(ms));
+  const auto code =
+      ::rd_kafka_metadata(to_.get(), 0, nullptr, &known, static_cast<int>(as_ms(connect_timeout_)));
   ::rd_kafka_poll(to_.get(), 0); // errors on the way here
   if (known != nullptr)
     ::rd_kafka_metadata_destroy(known);

@@ -3,6 +3,7 @@
 
 #include "runtime/transports/broker_factory.hpp"
 #include "runtime/transports/kafka_session.hpp"
+#include "runtime/transports/times.hpp"
 #include <algorithm>
 #include <librdkafka/rdkafka.h>
 
@@ -12,9 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-std::string in_ms(duration what) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(what).count());
-}
+std::string in_ms(duration what) { return std::to_string(as_ms(what)); }
 
 /// Sets properties, and tells the reader what librdkafka has against one.
 class properties {

@@ -1,6 +1,7 @@
 #include "runtime/transports/nats_session.hpp"
 
 #include "runtime/transports/broker_factory.hpp"
+#include "runtime/transports/times.hpp"
 #include <algorithm>
 #include <array>
 #include <nats/nats.h>
@@ -11,10 +12,6 @@ namespace edupulse {
 namespace {
 
 std::string said(std::string_view words) { return "nats: " + std::string(words); }
-
-std::int64_t as_ms(duration what) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(what).count();
-}
 
 /// What the library last said on this thread.
 std::string last_words(natsStatus status) {
@@ -321,9 +318,8 @@ expected<void> nats_session::flush() {
     return {};
   if (auto why = acks_->lost(); !why.empty())
     return over(std::move(why));
-  return over(said(status == NATS_TIMEOUT
-                       ? "no answer within " + std::to_string(as_ms(how_.ack_timeout)) + " ms"
-                       : last_words(status)));
+  return over(said(status == NATS_TIMEOUT ? "no answer within " + ms_text(how_.ack_timeout)
+                                          : last_words(status)));
 }
 
 // -- what the user may not publish ----------------------------------------------------------------

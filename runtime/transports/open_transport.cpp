@@ -10,8 +10,8 @@ namespace {
 using namespace std::chrono_literals;
 
 /// By scheme.
-const std::map<std::string, session_maker, std::less<>>& makers() {
-  static const std::map<std::string, session_maker, std::less<>> all = {
+const std::map<std::string, session_maker*, std::less<>>& makers() {
+  static const std::map<std::string, session_maker*, std::less<>> all = {
 #ifdef EDUPULSE_WITH_KAFKA
       {"kafka", make_kafka_session},
 #endif

@@ -1,6 +1,7 @@
 #include "runtime/transports/rabbitmq_session.hpp"
 
 #include "runtime/transports/broker_factory.hpp"
+#include "runtime/transports/times.hpp"
 #include <algorithm>
 #include <amqp.h>
 #include <amqp_ssl_socket.h>
@@ -11,7 +12,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <system_error>
 
 namespace edupulse {
@@ -23,15 +23,6 @@ constexpr std::size_t max_short_string = 255;
 /// More than all properties but the headers need.
 constexpr std::size_t properties_bytes = 512;
 constexpr auto farewell = std::chrono::milliseconds(500);
-
-std::int64_t in_ms(duration what) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(what).count();
-}
-
-timeval as_timeval(duration what) {
-  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(what).count();
-  return {us / 1'000'000, us % 1'000'000};
-}
 
 amqp_bytes_t as_bytes(std::string_view text) {
   return {text.size(), const_cast<char*>(text.data())};
@@ -119,12 +110,12 @@ expected<void> rabbitmq_session::open() {
   const auto most = as_timeval(how_.connect_timeout);
   errno = 0;
   if (const int status =
-          ::amqp_socket_open_noblock(socket, how_.at.name.c_str(), how_.at.port, &most);
+          ::amqp_socket_open_noblock(socket, how_.at.host.c_str(), how_.at.port, &most);
       status != AMQP_STATUS_OK)
     return over("no connection: " + words_of(status));
   // The client writes with no limit of its own: this one ends a write to a broker that has stopped
   // reading, as it does when it is full.
-  const auto limit = static_cast<unsigned>(in_ms(how_.ack_timeout));
+  const auto limit = static_cast<unsigned>(as_ms(how_.ack_timeout));
   ::setsockopt(::amqp_get_sockfd(to_.get()), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
   ::amqp_set_handshake_timeout(to_.get(), &most);
   ::amqp_set_rpc_timeout(to_.get(), &most);
@@ -267,7 +258,7 @@ int rabbitmq_session::patience() const {
   std::int64_t most = heartbeat == 0 ? -1 : heartbeat;
   if (!open_.empty()) {
     const auto left =
-        in_ms(open_.heard() + how_.ack_timeout - std::chrono::steady_clock::now()) + 1;
+        as_ms(open_.heard() + how_.ack_timeout - std::chrono::steady_clock::now()) + 1;
     most = most < 0 ? left : std::min(most, left);
     most = std::max<std::int64_t>(most, 0);
   }
@@ -282,7 +273,7 @@ expected<void> rabbitmq_session::check_deadline() {
 }
 
 std::string rabbitmq_session::no_confirmation() const {
-  auto words = "no confirmation within " + std::to_string(in_ms(how_.ack_timeout)) + " ms";
+  auto words = "no confirmation within " + ms_text(how_.ack_timeout);
   if (!blocked_.empty())
     words += ": the broker takes nothing at present: " + blocked_;
   return words;

@@ -15,7 +15,7 @@ struct amqp_method_t_;
 namespace edupulse {
 
 struct rabbitmq_options {
-  broker_host at;
+  host_port at;
   std::string user = "guest";
   std::string password = "guest";
   std::string vhost = "/";

@@ -1,12 +1,12 @@
 #include "runtime/transports/redis_session.hpp"
 
 #include "runtime/transports/broker_factory.hpp"
+#include "runtime/transports/times.hpp"
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <hiredis/hiredis.h>
 #include <poll.h>
-#include <sys/time.h>
 
 namespace edupulse {
 
@@ -17,15 +17,23 @@ struct reply_closer {
 };
 using reply_ptr = std::unique_ptr<redisReply, reply_closer>;
 
-timeval as_timeval(duration what) {
-  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(what).count();
-  return {us / 1'000'000, us % 1'000'000};
-}
+/// Words of a command as hiredis takes them. They must outlive it.
+class arguments {
+public:
+  explicit arguments(const std::vector<std::string_view>& words) {
+    for (const auto one : words) {
+      texts_.push_back(one.data());
+      sizes_.push_back(one.size());
+    }
+  }
+  int count() const noexcept { return static_cast<int>(texts_.size()); }
+  const char** texts() noexcept { return texts_.data(); }
+  const std::size_t* sizes() const noexcept { return sizes_.data(); }
 
-std::string in_seconds(duration what) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(what).count()) +
-         " ms";
-}
+private:
+  std::vector<const char*> texts_;
+  std::vector<std::size_t> sizes_;
+};
 
 std::string_view words_of(const redisReply& what) { return {what.str, what.len}; }
 
@@ -53,31 +61,27 @@ void redis_session::closer::operator()(redisContext* what) const noexcept { ::re
 tl::unexpected<error> redis_session::over() {
   std::string why = to_->errstr;
   if (to_->err == REDIS_ERR_IO && (errno == EAGAIN || errno == EWOULDBLOCK))
-    why = "no answer within " + in_seconds(how_.ack_timeout);
+    why = "no answer within " + ms_text(how_.ack_timeout);
   to_.reset();
   return fail(errc::io, "redis: " + why);
 }
 
-expected<void> redis_session::command(const std::vector<std::string>& words) {
-  std::vector<const char*> texts;
-  std::vector<std::size_t> sizes;
-  for (const auto& one : words) {
-    texts.push_back(one.data());
-    sizes.push_back(one.size());
-  }
+expected<void> redis_session::command(const std::vector<std::string_view>& words) {
+  arguments all(words);
   const reply_ptr reply(static_cast<redisReply*>(
-      ::redisCommandArgv(to_.get(), static_cast<int>(words.size()), texts.data(), sizes.data())));
+      ::redisCommandArgv(to_.get(), all.count(), all.texts(), all.sizes())));
   if (!reply)
     return over();
   if (reply->type != REDIS_REPLY_ERROR)
     return {};
-  auto refused = fail(errc::io, "redis: " + words.front() + ": " + std::string(words_of(*reply)));
+  auto refused =
+      fail(errc::io, "redis: " + std::string(words.front()) + ": " + std::string(words_of(*reply)));
   to_.reset();
   return refused;
 }
 
 expected<void> redis_session::connect() {
-  to_.reset(::redisConnectWithTimeout(how_.at.name.c_str(), how_.at.port,
+  to_.reset(::redisConnectWithTimeout(how_.at.host.c_str(), how_.at.port,
                                       as_timeval(how_.connect_timeout)));
   if (!to_)
     return fail(errc::io, "redis: out of memory");
@@ -86,8 +90,10 @@ expected<void> redis_session::connect() {
   ::redisSetTimeout(to_.get(), as_timeval(how_.ack_timeout));
   ::redisEnableKeepAlive(to_.get());
   if (!how_.password.empty()) {
-    auto auth = how_.user.empty() ? std::vector<std::string>{"AUTH", how_.password}
-                                  : std::vector<std::string>{"AUTH", how_.user, how_.password};
+    std::vector<std::string_view> auth = {"AUTH"};
+    if (!how_.user.empty())
+      auth.push_back(how_.user);
+    auth.push_back(how_.password);
     if (auto ok = command(auth); !ok)
       return ok;
   }
@@ -108,11 +114,8 @@ void redis_session::append(const outgoing& one) {
     words.insert(words.end(), {name, value});
   words.insert(words.end(), {"data", one.message.body});
 
-  std::vector<const char*> texts(words.size());
-  std::vector<std::size_t> sizes(words.size());
-  std::ranges::transform(words, texts.begin(), &std::string_view::data);
-  std::ranges::transform(words, sizes.begin(), &std::string_view::size);
-  ::redisAppendCommandArgv(to_.get(), static_cast<int>(words.size()), texts.data(), sizes.data());
+  arguments all(words);
+  ::redisAppendCommandArgv(to_.get(), all.count(), all.texts(), all.sizes());
 }
 
 expected<void> redis_session::send(std::vector<outgoing> batch) {

@@ -5,13 +5,15 @@
 #include "runtime/transports/broker_url.hpp"
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 struct redisContext;
 
 namespace edupulse {
 
 struct redis_options {
-  broker_host at;
+  host_port at;
   std::string user;     ///< empty, with a password: the default user
   std::string password; ///< empty: no AUTH
   std::uint64_t database = 0;
@@ -33,7 +35,7 @@ private:
   struct closer {
     void operator()(redisContext* what) const noexcept;
   };
-  expected<void> command(const std::vector<std::string>& words);
+  expected<void> command(const std::vector<std::string_view>& words);
   void append(const outgoing& one);
   tl::unexpected<error> over();
 

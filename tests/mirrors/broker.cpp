@@ -19,6 +19,14 @@ std::uint16_t free_port() {
   return ntohs(at.sin_port);
 }
 
+std::string header_of(const std::vector<std::pair<std::string, std::string>>& headers,
+                      const std::string& name) {
+  for (const auto& [known, value] : headers)
+    if (known == name)
+      return value;
+  return "none";
+}
+
 seen_event from_cloudevent(const std::string& text) {
   const auto json = nlohmann::json::parse(text);
   return {json.at("id"), json.at("partitionkey"),

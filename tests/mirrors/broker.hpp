@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace edupulse::test {
@@ -49,6 +50,10 @@ protected:
   scratch_dir dir_;
   std::unique_ptr<program> server_;
 };
+
+/// "none" when there is no such header.
+std::string header_of(const std::vector<std::pair<std::string, std::string>>& headers,
+                      const std::string& name);
 
 /// From the CloudEvents document of one `lesson.published` that `publish_numbered` made.
 seen_event from_cloudevent(const std::string& text);

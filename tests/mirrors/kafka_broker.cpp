@@ -66,13 +66,6 @@ kafka_message from(const rd_kafka_message_t& what) {
 
 } // namespace
 
-std::string kafka_message::header(const std::string& name) const {
-  for (const auto& [key_of, value_of] : headers)
-    if (key_of == name)
-      return value_of;
-  return "none";
-}
-
 std::vector<kafka_message> read_kafka(const std::string& hosts, const std::string& topic) {
   auto* from_there = make(RD_KAFKA_CONSUMER, {{"bootstrap.servers", hosts},
                                               {"group.id", "reader"},

@@ -18,9 +18,6 @@ struct kafka_message {
   std::string value;
   std::vector<std::pair<std::string, std::string>> headers;
   std::int64_t timestamp_ms = 0;
-
-  /// Of the header of this name; "none" when there is none.
-  std::string header(const std::string& name) const;
 };
 
 /// All that is in a topic, in the order of each partition, read with a bare consumer.

@@ -46,14 +46,18 @@ void check_has_all(const std::vector<seen_event>& seen, int published) {
   check_order(seen);
 }
 
+void check_all_arrive(const mirrored& here, broker& to) {
+  here.drain();
+  check_has_all(to.read(), here.published());
+  CHECK(here.given_up() == 0);
+}
+
 void down_at_start(broker& to) {
   mirrored here(to.url(), to.pace());
   here.publish(500);
   eventually([&] { return here.status().state == "unavailable"; });
   to.start();
-  here.drain();
-  check_has_all(to.read(), here.published());
-  CHECK(here.given_up() == 0);
+  check_all_arrive(here, to);
 }
 
 void killed_under_load(broker& to, after_kill what) {
@@ -86,9 +90,7 @@ void paused_under_load(broker& to) {
   eventually([&] { return here.status().state == "unavailable"; });
   to.resume();
   here.publish_for(300ms);
-  here.drain();
-  check_has_all(to.read(), here.published());
-  CHECK(here.given_up() == 0);
+  check_all_arrive(here, to);
 }
 
 void refuses_credentials(broker& to) {
@@ -104,9 +106,7 @@ void refuses_credentials(broker& to) {
   eventually([&] { return stranger->health().is == transport_health::state::down; });
   CHECK_THAT(stranger->health().why, Catch::Matchers::Contains(to.refusal()));
   REQUIRE(here->swap_mirror("copy", open_transport(to.url()).value()));
-  here.drain();
-  check_has_all(to.read(), here.published());
-  CHECK(here.given_up() == 0);
+  check_all_arrive(here, to);
 }
 
 void connection_reset_again_and_again(broker& to) {
@@ -134,9 +134,7 @@ void slow_network(broker& to) {
     return here.status().pending > 1000;
   });
   network.slow_down(1u << 20);
-  here.drain();
-  check_has_all(to.read(), here.published());
-  CHECK(here.given_up() == 0);
+  check_all_arrive(here, to);
 }
 
 void swapped_under_load(broker& from, broker& to) {

@@ -22,8 +22,8 @@ inline numbered_event numbered(int n) {
 /// A node whose mirror `copy` goes to one broker, and what was published on it.
 class mirrored {
 public:
-  explicit mirrored(transport_ptr to, subscription_options options = quick()) {
-    REQUIRE(node_.attach_mirror("copy", ">", std::move(to), std::move(options)));
+  explicit mirrored(transport_ptr to, subscription_options options = quick()) : to_(std::move(to)) {
+    REQUIRE(node_.attach_mirror("copy", ">", to_, std::move(options)));
   }
   explicit mirrored(const std::string& url, subscription_options options = quick())
       : mirrored(open_transport(url).value(), std::move(options)) {}
@@ -37,6 +37,13 @@ public:
     made.backlog_bytes = 256u << 20;
     made.retry.first = 20ms;
     made.retry.cap = 200ms;
+    return made;
+  }
+
+  /// As above, and events are given up soon.
+  static subscription_options impatient() {
+    auto made = quick();
+    made.retry.give_up_after = 500ms;
     return made;
   }
 
@@ -68,10 +75,13 @@ public:
       ended += line.subscription == "copy" ? line.handled + line.dead : 0;
     CHECK(ended >= static_cast<std::uint64_t>(published_));
   }
-  /// What was given up on, each with its reason.
-  std::size_t given_up() const { return node_.dead_letters()->size(); }
+  std::vector<dead_letter> dead_letters() const { return node_.dead_letters().value(); }
+  std::size_t given_up() const { return dead_letters().size(); }
+  /// Why the broker is down, as the first transport sees it.
+  std::string why() const { return to_->health().why; }
 
 private:
+  const transport_ptr to_;
   node node_ = start_quiet();
   int pace_ = 20;
   int published_ = 0;
@@ -80,5 +90,7 @@ private:
 /// In order, but for repetitions: an event that is seen again has been seen before.
 void check_order(const std::vector<seen_event>& seen);
 void check_has_all(const std::vector<seen_event>& seen, int published);
+/// The mirror drains, everything is there, and nothing was given up on.
+void check_all_arrive(const mirrored& here, broker& to);
 
 } // namespace edupulse::test

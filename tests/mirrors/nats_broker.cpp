@@ -37,7 +37,7 @@ nats_broker::~nats_broker() {
 void nats_broker::start() {
   const auto config = dir_ / "nats.conf";
   std::ofstream(config)
-      << "listen: \"127.0.0.1:" << port_ << "\"\nmax_payload: 2MB\n"
+      << "listen: \"127.0.0.1:" << port_ << "\"\nmax_payload: 200KB\n"
       << "authorization { users = [ { user: edu, password: secret, permissions: {\n"
       << "  publish: { deny: [\"lessons.lesson.forbidden\", \"lessons.secret.>\"] } } } ] }\n"
       << (is_ == kind::jetstream ? "jetstream { store_dir: \"" + (dir_ / "js").string() + "\" }\n"

@@ -1,6 +1,7 @@
 // Mirrors to RabbitMQ.
 
 #include "tests/mirrors/mirror_cases.hpp"
+#include "tests/mirrors/mirrored.hpp"
 #include "tests/mirrors/rabbitmq_broker.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/lessons.hpp"
@@ -21,49 +22,17 @@ rabbitmq_broker& shared() {
   return made;
 }
 
-/// A node and its mirror, whose outages end soon.
-class mirrored {
-public:
-  explicit mirrored(const std::string& url) : transport_(open_transport(url).value()) {
-    subscription_options how;
-    how.overload = overload_policy::drop_newest;
-    how.retry.first = 20ms;
-    how.retry.cap = 200ms;
-    how.backlog_bytes = 64u << 20;
-    REQUIRE(node_.attach_mirror("copy", ">", transport_, how));
-  }
-
-  node& operator*() noexcept { return node_; }
-  /// The keys count on, and the titles all have `bytes`.
-  void publish(int count, std::size_t bytes = 1) {
-    for (int i = 0; i < count; ++i)
-      REQUIRE(publish_lesson(node_, "k" + std::to_string(published_++), std::string(bytes, '7')));
-  }
-  subscription_status status() const { return node_.subscriptions().front(); }
-  std::string why() const { return transport_->health().why; }
-  void drain() {
-    eventually([&] { return status().pending == 0; });
-  }
-  std::vector<dead_letter> given_up() const { return node_.dead_letters().value(); }
-
-private:
-  transport_ptr transport_;
-  node node_ = start_quiet();
-  int published_ = 0;
-};
+/// The titles all have `bytes`.
+void publish_sized(mirrored& to, int count, std::size_t bytes) {
+  for (int i = 0; i < count; ++i)
+    REQUIRE(publish_lesson(*to, "s" + std::to_string(i), std::string(bytes, '7')));
+}
 
 std::size_t ids_in(const std::vector<rabbitmq_broker::message>& seen) {
   std::set<std::string> ids;
   for (const auto& one : seen)
     ids.insert(one.id);
   return ids.size();
-}
-
-std::string header(const rabbitmq_broker::message& of, const std::string& name) {
-  for (const auto& [each, value] : of.headers)
-    if (each == name)
-      return value;
-  return {};
 }
 
 } // namespace
@@ -120,7 +89,7 @@ TEST_CASE("G113: RabbitMQ whose disk is full is an outage in its own words, and 
   to.call("rabbit_disk_monitor set_disk_free_limit [\"1MB\"]");
   here.drain();
   CHECK(ids_in(to.read_messages()) == 2000);
-  CHECK(here.given_up().empty());
+  CHECK(here.dead_letters().empty());
 }
 
 TEST_CASE("G113: what no queue of RabbitMQ takes is a dead letter, in its own words") {
@@ -129,14 +98,14 @@ TEST_CASE("G113: what no queue of RabbitMQ takes is a dead letter, in its own wo
   mirrored here(to.url("&exchange=nobody"));
   here.publish(3);
   here.drain();
-  REQUIRE(here.given_up().size() == 3);
-  CHECK_THAT(here.given_up().front().reason, Contains("NO_ROUTE"));
-  CHECK_THAT(here.given_up().front().reason, Contains("nobody"));
+  REQUIRE(here.given_up() == 3);
+  CHECK_THAT(here.dead_letters().front().reason, Contains("NO_ROUTE"));
+  CHECK_THAT(here.dead_letters().front().reason, Contains("nobody"));
 
   mirrored careless(to.url("&exchange=nobody&mandatory=false"));
   careless.publish(3);
   careless.drain();
-  CHECK(careless.given_up().empty());
+  CHECK(careless.dead_letters().empty());
 }
 
 TEST_CASE("G113: RabbitMQ refuses an event that is too large, and gets all the others") {
@@ -144,16 +113,16 @@ TEST_CASE("G113: RabbitMQ refuses an event that is too large, and gets all the o
   to.start();
   mirrored here(to.url());
   here.publish(50);
-  here.publish(1, 920'000);
+  publish_sized(here, 1, 920'000);
   here.publish(50);
-  here.publish(1, 1'010'000);
+  publish_sized(here, 1, 1'010'000);
   here.publish(50);
   here.drain();
   const auto seen = to.read_messages();
   CHECK(ids_in(seen) == 151);
   CHECK(std::ranges::count_if(seen, [](const auto& one) { return one.body.size() > 920'000; }) > 0);
-  REQUIRE(here.given_up().size() == 1);
-  CHECK_THAT(here.given_up().front().reason, Contains("PRECONDITION_FAILED"));
+  REQUIRE(here.given_up() == 1);
+  CHECK_THAT(here.dead_letters().front().reason, Contains("PRECONDITION_FAILED"));
 }
 
 TEST_CASE("G113: a routing key that AMQP does not take is a dead letter, and harms no other") {
@@ -165,8 +134,8 @@ TEST_CASE("G113: a routing key that AMQP does not take is a dead letter, and har
   REQUIRE(publish_lesson(*here, std::string(300, 'k')));
   here.publish(20);
   here.drain();
-  REQUIRE(here.given_up().size() == 1);
-  CHECK_THAT(here.given_up().front().reason, Contains("303 bytes, and AMQP allows 255"));
+  REQUIRE(here.given_up() == 1);
+  CHECK_THAT(here.dead_letters().front().reason, Contains("303 bytes, and AMQP allows 255"));
 }
 
 TEST_CASE("G113: a message of RabbitMQ has the event's id, type and attributes") {
@@ -182,9 +151,9 @@ TEST_CASE("G113: a message of RabbitMQ has the event's id, type and attributes")
   CHECK(seen[0].type == "lesson.published");
   CHECK(seen[0].content_type == "application/json");
   CHECK(seen[0].persistent);
-  CHECK(header(seen[0], "cloudEvents:id") == seen[0].id);
-  CHECK(header(seen[0], "cloudEvents:type") == "lesson.published");
-  CHECK(header(seen[0], "edupulse-via") == "here");
+  CHECK(header_of(seen[0].headers, "cloudEvents:id") == seen[0].id);
+  CHECK(header_of(seen[0].headers, "cloudEvents:type") == "lesson.published");
+  CHECK(header_of(seen[0].headers, "edupulse-via") == "here");
 }
 
 TEST_CASE("G113: TLS to RabbitMQ, which must show a certificate of its name and of the right CA") {
@@ -192,7 +161,7 @@ TEST_CASE("G113: TLS to RabbitMQ, which must show a certificate of its name and 
   to.start();
   {
     mirrored here(to.tls_url("localhost", to.ca_file()));
-    here.publish(500, 1000);
+    publish_sized(here, 500, 1000);
     here.drain();
     CHECK(ids_in(to.read_messages()) == 500);
   }
