@@ -20,11 +20,21 @@ class context;
 /// nothing, unless the event has not been tried again yet: then it still counts.
 class deferral {
 public:
+  struct answer {
+    std::uint64_t seq;
+    std::uint32_t attempt;
+    outcome what;
+  };
   /// What carries the answer to the router. Implemented by the runtime; thread-safe.
   class sink {
   public:
     virtual ~sink() = default;
-    virtual void complete(std::uint64_t seq, std::uint32_t attempt, outcome&& what) = 0;
+    virtual void complete(answer&& one) = 0;
+    /// In order.
+    virtual void complete_all(std::vector<answer>&& all) {
+      for (auto& one : all)
+        complete(std::move(one));
+    }
   };
 
   deferral() noexcept = default;
@@ -46,8 +56,11 @@ public:
   /// `what` must not be `deferred`. A second call is ignored.
   void complete(outcome what) {
     if (auto to = std::exchange(to_, nullptr))
-      to->complete(seq_, attempt_, std::move(what));
+      to->complete({seq_, attempt_, std::move(what)});
   }
+  /// Completes several with the same answer, in order, and forgets them: for whoever has many,
+  /// since each call of the other one takes a lock and may wake a thread.
+  static void complete_all(std::vector<deferral>& all, const outcome& what);
   explicit operator bool() const noexcept { return to_ != nullptr; }
   const envelope& event() const noexcept { return *event_; }
   const envelope_ptr& shared_event() const noexcept { return event_; }
@@ -128,5 +141,19 @@ public:
 
 /// Called on the handler's own thread at each start. A throw is an unproductive restart.
 using handler_factory = std::function<std::unique_ptr<handler>()>;
+
+inline void deferral::complete_all(std::vector<deferral>& all, const outcome& what) {
+  for (auto first = all.begin(); first != all.end();) {
+    const auto to = first->to_;
+    std::vector<answer> answers;
+    for (; first != all.end() && first->to_ == to; ++first) {
+      answers.push_back({first->seq_, first->attempt_, what});
+      first->to_.reset();
+    }
+    if (to)
+      to->complete_all(std::move(answers));
+  }
+  all.clear();
+}
 
 } // namespace edupulse

@@ -99,6 +99,13 @@ void inbox::complete(completion what) {
   wake(guard);
 }
 
+void inbox::complete(std::vector<completion>&& all) {
+  std::unique_lock guard(mutex_);
+  for (auto& one : all)
+    completions_.push_back(std::move(one));
+  wake(guard);
+}
+
 // -- the wire -----------------------------------------------------------------------------
 
 void inbox::leave(peer_input what) {

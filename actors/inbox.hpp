@@ -53,6 +53,7 @@ public:
   // -- handlers -----------------------------------------------------------------------
   void report(batch_ptr work);
   void complete(completion what);
+  void complete(std::vector<completion>&& all);
 
   // -- the wire -------------------------------------------------------------------------
   /// Bounded by the wire, which stops reading from a peer whose frames lie here too long.

@@ -12,11 +12,20 @@ class completion_sink final : public deferral::sink {
 public:
   completion_sink(std::shared_ptr<inbox> mail, std::uint32_t subscription)
       : mail_(std::move(mail)), subscription_(subscription) {}
-  void complete(std::uint64_t seq, std::uint32_t attempt, outcome&& what) override {
-    mail_->complete({subscription_, seq, attempt, std::move(what)});
+  void complete(deferral::answer&& one) override { mail_->complete(addressed(std::move(one))); }
+  void complete_all(std::vector<deferral::answer>&& all) override {
+    std::vector<completion> made;
+    made.reserve(all.size());
+    for (auto& one : all)
+      made.push_back(addressed(std::move(one)));
+    mail_->complete(std::move(made));
   }
 
 private:
+  completion addressed(deferral::answer&& one) const {
+    return {subscription_, one.seq, one.attempt, std::move(one.what)};
+  }
+
   std::shared_ptr<inbox> mail_;
   std::uint32_t subscription_;
 };

@@ -162,6 +162,17 @@ expected<receipt> node_impl::publish(envelope_writer& writer, std::string_view k
   return std::move(made->given);
 }
 
+envelope_header node_impl::absent_header() { return stamper_->absent(wall_ms()); }
+
+receipt node_impl::send_off(envelope_ptr& event, bool track) {
+  const auto level = event->type() != nullptr ? event->type()->level : delivery_level::acknowledged;
+  return stamper::send_off(event, level, time_point::max(), track);
+}
+
+expected<void> node_impl::admit(envelope_ptr event, duration patience) {
+  return mail_->admit(std::move(event), on_runtime_thread() ? duration::zero() : patience);
+}
+
 expected<envelope_ptr> node_impl::make(const event_type& type,
                                        const std::function<void(capnp::AnyPointer::Builder)>& fill,
                                        std::string_view subject, std::string_view key,
@@ -260,9 +271,11 @@ stop_report node_impl::stop(duration patience) {
     }
   }
   stop_report report;
+  quiesce_sources();
   if (cluster_)
     cluster_->quiesce();
   report.drained = drain(patience).has_value();
+  end_sources();
   if (cluster_) {
     tell_conclusions();
     cluster_->leave();
@@ -316,6 +329,7 @@ bool node_impl::wait_all_down(duration patience) {
 /// Takes the node apart in reverse order. With a call that never returned, CAF would wait for its
 /// thread for ever: the actor system is left to a thread of its own, which ends when the call does.
 void node_impl::close_down(bool somebody_is_stuck) {
+  end_sources();
   if (cluster_)
     cluster_->stop();
   if (!router_)

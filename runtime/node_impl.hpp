@@ -18,6 +18,8 @@
 
 namespace edupulse {
 
+class source_pump;
+
 /// Holds the handle that rings the router, and lets go of it when the node stops: rings may come
 /// from deferrals that outlive the node.
 class bell {
@@ -45,6 +47,13 @@ public:
   expected<receipt> publish(envelope_writer& writer, std::string_view key,
                             const publish_options& options);
 
+  /// Of events that a source makes: what those are given that name none of their own, ...
+  envelope_header absent_header();
+  /// ... how they travel, and who follows them, while nobody else has `event`, ...
+  receipt send_off(envelope_ptr& event, bool track);
+  /// ... and at last the inbox. Errors: those of `inbox::admit`.
+  expected<void> admit(envelope_ptr event, duration patience);
+
   // -- commands: run on the router's thread, and awaited unless that is where we are ----------
   bool has(std::string_view name);
   template <class F> auto ask(F f) -> std::invoke_result_t<F, desk&>;
@@ -58,6 +67,9 @@ public:
   void note_mirror(const std::string& name, transport_ptr to);
   bool has_mirror(std::string_view name);
   std::vector<mirror_status> mirrors();
+  expected<void> attach_source(std::string name, source_ptr from, source_options how);
+  expected<void> detach_source(std::string_view name);
+  std::vector<source_status> sources();
   /// See `router::change_options`. Errors: `not_found`.
   expected<void> change_options(const std::string& name, const subscription_options& to);
   expected<void> change_limits(const std::string& scope, const scope_options& to);
@@ -116,6 +128,9 @@ private:
   void forget(dead_letter&& letter);
   expected<std::vector<dead_letter>> letters_of(const std::string& name);
   bool wait_all_down(duration patience);
+  std::vector<std::shared_ptr<source_pump>> pumps();
+  void quiesce_sources();
+  void end_sources();
   void close_down(bool somebody_is_stuck);
 
   node_options options_; ///< as given, but for the name
@@ -138,6 +153,7 @@ private:
   std::map<std::uint32_t, std::shared_ptr<runner_surroundings>> around_;
   std::map<std::string, std::uint32_t, std::less<>> live_;
   std::map<std::string, transport_ptr, std::less<>> mirrors_;
+  std::map<std::string, std::shared_ptr<source_pump>, std::less<>> sources_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, caf::actor_addr> actors_; ///< weak
   std::map<std::uint64_t, std::promise<effects::ledgers>> ledgers_asked_for_;
   std::uint64_t next_query_ = 1;

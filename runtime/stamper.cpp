@@ -15,17 +15,21 @@ expected<stamper::stamped> stamper::publish(envelope_writer& writer, std::string
   if (!made)
     return tl::unexpected<error>(made.error());
   auto event = std::move(*made);
+  auto given = send_off(event, options.level.value_or(writer.type().level), expires, options.track);
+  return stamped{std::move(event), std::move(given)};
+}
+
+receipt stamper::send_off(envelope_ptr& event, delivery_level level, time_point expires,
+                          bool track) {
   receipt_tracker* tracked = nullptr;
-  if (options.track) {
+  if (track) {
     tracked = new receipt_tracker; // one reference here, one for the envelope
     tracked->retain();
   }
-  receipt given(event->id(), tracked);
-  const auto level = options.level.value_or(writer.type().level);
   if (tracked != nullptr || expires != time_point::max() || level != delivery_level::acknowledged)
     envelope_writer::set_travel(event, level, expires, tracked,
                                 tracked != nullptr ? receipt_tracker::release_tracker : nullptr);
-  return stamped{std::move(event), std::move(given)};
+  return {event->id(), tracked};
 }
 
 expected<envelope_ptr> stamper::make(const event_type& type,

@@ -27,6 +27,14 @@ public:
                               std::string_view subject, std::string_view key,
                               event_port::metadata meta, std::int64_t wall_ms);
 
+  /// What an event has that brings no id, time and publisher of its own.
+  envelope_header absent(std::int64_t wall_ms) {
+    return {ids_.next(wall_ms), publisher_, wall_ms, {}, {}, {}};
+  }
+  /// How `event` travels, before anybody else has it; `track`: the receipt follows it.
+  static receipt send_off(envelope_ptr& event, delivery_level level, time_point expires,
+                          bool track);
+
 private:
   event_id_source ids_;
   const node_id publisher_;

@@ -60,9 +60,9 @@ public:
   };
   completion_box(std::shared_ptr<letters> to, std::uint32_t which)
       : to_(std::move(to)), which_(which) {}
-  void complete(std::uint64_t seq, std::uint32_t attempt, outcome&& what) override {
+  void complete(deferral::answer&& one) override {
     std::lock_guard guard(to_->mutex);
-    to_->all.push_back({which_, seq, attempt, std::move(what)});
+    to_->all.push_back({which_, one.seq, one.attempt, std::move(one.what)});
   }
 
 private:

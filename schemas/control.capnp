@@ -39,6 +39,9 @@ struct Request {
     mirrorAdd @18 :MirrorAdd;
     mirrorSwap @19 :MirrorSwap;
     mirrorRemove @20 :Text;
+    sourceList @21 :Void;
+    sourceAdd @22 :SourceAdd;
+    sourceRemove @23 :Text;
   }
 }
 
@@ -98,6 +101,11 @@ struct MirrorSwap {
   url @1 :Text;
 }
 
+struct SourceAdd {
+  name @0 :Text;
+  url @1 :Text;
+}
+
 struct Answer {
   union {
     error @0 :Error;
@@ -116,6 +124,7 @@ struct Answer {
     crashes @13 :List(Crash);
     # The latest first; at most 1,000.
     mirrors @14 :List(Mirror);
+    sources @15 :List(Source);
   }
 }
 
@@ -193,6 +202,28 @@ struct Mirror {
   # Events that are not confirmed.
   oldestMs @9 :UInt64;
   # Since the oldest of them was published.
+}
+
+struct Source {
+  name @0 :Text;
+  source @1 :Text;
+  # The broker's kind.
+  where @2 :Text;
+  health @3 :Text;
+  # connecting, up or down
+  why @4 :Text;
+  # When it is down: in the broker's words.
+  received @5 :UInt64;
+  published @6 :UInt64;
+  malformed @7 :UInt64;
+  # Dead letters of the subscription with the source's name.
+  echoes @8 :UInt64;
+  # Of this cluster's own mirrors; left out.
+  acknowledged @9 :UInt64;
+  waiting @10 :UInt64;
+  # Read, and not acknowledged.
+  lost @11 :UInt64;
+  # Gone before they could be received: of core NATS, which does not wait.
 }
 
 struct DeadLetter {

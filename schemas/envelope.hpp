@@ -14,6 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ struct event_type {
   /// From `$Event.level`: what a publish promises that does not say.
   delivery_level level = delivery_level::acknowledged;
 };
+
+/// The event type of a name, null when there is none.
+using type_lookup = std::function<const event_type*(std::string_view name)>;
 
 /// Anything that wants to hear what became of one event (receipts). Reference counted by the
 /// envelope; calls come from the router's thread.

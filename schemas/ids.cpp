@@ -15,6 +15,10 @@ constexpr boost::uuids::uuid subscription_namespace{{0x6f, 0x0d, 0x3c, 0x57, 0x8
                                                      0xa4, 0x16, 0x2e, 0xd8, 0x73, 0x05, 0xbc,
                                                      0xf1}};
 
+// That of events of others.
+constexpr boost::uuids::uuid foreign_namespace{{0xb2, 0x4f, 0x90, 0xe1, 0x3d, 0x57, 0x4c, 0x08,
+                                                0x9b, 0x62, 0xd4, 0x1a, 0x7e, 0xc5, 0x38, 0x0f}};
+
 constexpr std::uint64_t counter_bits = 16;
 constexpr std::int64_t max_milliseconds = (std::int64_t{1} << 48) - 1;
 
@@ -36,6 +40,14 @@ tl::unexpected<error> bad_uuid(std::string_view text) {
   return fail(errc::malformed,
               quote(text) + " is not a UUID: 36 characters are expected, hexadecimal digits in "
                             "groups of 8-4-4-4-12");
+}
+
+/// The length keeps ("ab", "c") and ("a", "bc") apart, whatever bytes the texts are made of.
+boost::uuids::uuid named_id(const boost::uuids::uuid& space, std::string_view owner,
+                            std::string_view text) {
+  std::string name = std::to_string(owner.size());
+  name.append(":").append(owner).append(text);
+  return boost::uuids::name_generator_sha1(space)(name);
 }
 
 } // namespace
@@ -71,10 +83,11 @@ node_id make_node_id(std::uint64_t random_hi, std::uint64_t random_lo) {
 }
 
 subscription_id make_subscription_id(std::string_view node_name, std::string_view subscription) {
-  // The length keeps ("ab", "c") and ("a", "bc") apart, whatever bytes the names are made of.
-  std::string name = std::to_string(node_name.size());
-  name.append(":").append(node_name).append(subscription);
-  return {boost::uuids::name_generator_sha1(subscription_namespace)(name)};
+  return {named_id(subscription_namespace, node_name, subscription)};
+}
+
+event_id make_foreign_event_id(std::string_view source, std::string_view text) {
+  return {named_id(foreign_namespace, source, text)};
 }
 
 event_id event_id_source::next(std::int64_t now_ms) noexcept {

@@ -42,6 +42,10 @@ node_id make_node_id(std::uint64_t random_hi, std::uint64_t random_lo);
 /// The version 5 id of a subscription: a function of the two names and nothing else.
 subscription_id make_subscription_id(std::string_view node_name, std::string_view subscription);
 
+/// The version 5 id of an event that others gave an id which is no UUID, unique within `source`: a
+/// function of the two texts and nothing else.
+event_id make_foreign_event_id(std::string_view source, std::string_view text);
+
 /// Big-endian halves, as the envelope carries them.
 inline std::uint64_t high_half(const boost::uuids::uuid& value) noexcept {
   std::uint64_t half;

@@ -24,7 +24,6 @@
 #include "schemas/envelope.hpp"
 #include "schemas/envelope_writer.hpp"
 #include <capnp/dynamic.h>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,9 +52,6 @@ expected<cloud_attributes> to_cloud_attributes(const envelope& what, std::string
 /// The payload alone. Errors: those of `to_json`.
 expected<std::string> payload_to_json(const envelope& what, const event_type* type = nullptr);
 
-/// The event type of a name, null when there is none.
-using type_lookup = std::function<const event_type*(std::string_view name)>;
-
 struct json_options {
   json_form form = json_form::flattened;
   /// Refuse fields that the schema does not know, rather than count them.
@@ -63,6 +59,10 @@ struct json_options {
   /// Longer texts are refused unread. Too small: large events cannot be read. Too large: one line
   /// costs several times as much memory while it is read.
   std::size_t max_bytes = 4 * default_max_envelope_bytes;
+  /// CloudEvents of others, whose ids need not be UUIDs: such an id becomes the version 5 UUID of
+  /// source and id, the same each time, and `originalid` and `originalsource` of the metadata say
+  /// what they were.
+  bool foreign = false;
 };
 
 /// What a JSON text said of one event. Move-only.

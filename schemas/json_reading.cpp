@@ -260,6 +260,8 @@ private:
     if (!text)
       return tl::unexpected(text.error());
     auto id = id_of<event_id>(id_field, *text);
+    if (!id && options_.foreign && options_.form == json_form::cloudevents)
+      id = foreign_id(*text);
     if (!id)
       return tl::unexpected(std::move(id.error()));
     auto time = time_of(root_, time_field);
@@ -268,6 +270,15 @@ private:
     event_.id = *id;
     event_.occurred_at_ms = *time;
     return {};
+  }
+
+  expected<std::optional<event_id>> foreign_id(const std::string& text) {
+    const auto source = required_text(root_, "source");
+    if (!source)
+      return tl::unexpected(source.error());
+    event_.meta.emplace_back("originalid", text);
+    event_.meta.emplace_back("originalsource", *source);
+    return std::optional(make_foreign_event_id(*source, text));
   }
 
   expected<void> take_text(std::string_view field, std::string& to) {

@@ -25,8 +25,6 @@ run_report::member_state state_after(const std::string& news) {
 
 } // namespace
 
-std::int64_t clock_ns() { return search::now().time_since_epoch().count(); }
-
 process_cluster::process_cluster(const plan& what, std::filesystem::path place,
                                  std::vector<std::string> arguments, const interrupt& stop)
     : plan_(what), place_(std::move(place)), arguments_(std::move(arguments)), stop_(stop),
@@ -41,7 +39,7 @@ process_cluster::process_cluster(const plan& what, std::filesystem::path place,
 }
 
 double process_cluster::seconds() const {
-  return began_ns_ == 0 ? 0 : static_cast<double>(clock_ns() - began_ns_) / 1e9;
+  return began_ns_ == 0 ? 0 : static_cast<double>(search::now_ns() - began_ns_) / 1e9;
 }
 
 std::uint64_t process_cluster::share_of(std::size_t publisher) const {
@@ -62,7 +60,7 @@ expected<void> process_cluster::launch(std::size_t which) {
   node_start begun;
   begun.number = number;
   begun.node = which;
-  begun.begin_ns = clock_ns();
+  begun.begin_ns = search::now_ns();
   auto arguments = arguments_;
   const auto add = [&](const char* option, const std::string& value) {
     arguments.emplace_back(option);
@@ -179,7 +177,7 @@ expected<void> process_cluster::start_all() {
 }
 
 void process_cluster::go() {
-  began_ns_ = clock_ns();
+  began_ns_ = search::now_ns();
   for (std::size_t which = 0; which < plan_.publishers; ++which)
     publish_rest(which);
 }
@@ -220,7 +218,7 @@ void process_cluster::ended(std::size_t which) {
   std::string line;
   while (one.process->take_line(line))
     heard(which, line);
-  start.end_ns = clock_ns();
+  start.end_ns = search::now_ns();
   if (one.expected_up && !one.leaving) {
     start.killed = true;
     crashed(which);
@@ -277,8 +275,9 @@ void process_cluster::heard(std::size_t which, const std::string& line) {
       one.publishes = true;
       one.process->tell(ready_for_all(20));
     }
-  } else if (verb == "owed") {
-    one.seen.owed = std::stoull(rest);
+  } else if (verb == "work") {
+    auto& said = one.seen.work;
+    std::istringstream(rest) >> said.at_ns >> said.published >> said.owed;
   } else if (verb == "views") {
     one.seen.sees.clear();
     std::istringstream each(rest);

@@ -6,6 +6,7 @@
 #include "journal.hpp"
 #include "plan.hpp"
 #include "report.hpp"
+#include "rest.hpp"
 #include <map>
 #include <memory>
 #include <set>
@@ -60,7 +61,7 @@ public:
   struct node_view {
     bool up = false;
     bool paused = false;
-    std::uint64_t owed = 0;
+    work_report work{};
     std::map<std::string, std::string> sees{};
   };
   const node_view& view(std::size_t node) const { return nodes_[node].seen; }
@@ -137,7 +138,5 @@ private:
   std::map<std::pair<std::size_t, std::size_t>, pair_fault> lines_; ///< from, to
   std::int64_t began_ns_ = 0;
 };
-
-std::int64_t clock_ns();
 
 } // namespace edupulse::simulator

@@ -9,15 +9,17 @@
 //   books                      "row ...", "letter ...", "balanced" or "unbalanced", "end"
 //   stop SECONDS               the node leaves, and the process ends
 //
-// Untold it says "member WHAT NAME AT_NS"; four times a second "owed EVENTS", and "views NAME=STATE
-// ..." when they have changed; "trouble WHAT" and "skipped WHAT". SIGTERM is a stop of ten seconds.
-// The end of standard input ends the process at once.
+// Untold it says "member WHAT NAME AT_NS"; four times a second "work AT_NS PUBLISHED OWED"; "views
+// NAME=STATE ..." when they have changed; "trouble WHAT"; "skipped WHAT". SIGTERM is a stop of ten
+// seconds; the end of standard input is the end of the process at once.
 
 #include "node_role.hpp"
+#include "clock.hpp"
 #include "journal.hpp"
 #include "line_source.hpp"
 #include "node_plugins.hpp"
 #include "pace.hpp"
+#include "rest.hpp"
 #include "schemas/hash.hpp"
 #include "schemas/member_event.hpp"
 #include "workload.hpp"
@@ -46,8 +48,6 @@ void say(const std::string& line) {
   std::cout << line << '\n' << std::flush;
 }
 
-std::int64_t now_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
-
 /// Waits as somebody does who calls a slow service.
 void take(double milliseconds) {
   const auto ns = static_cast<std::int64_t>(milliseconds * 1e6);
@@ -65,8 +65,7 @@ public:
   ~node_process() { end_publishing(); }
 
   bool is_ready() const noexcept { return journal_.is_open(); }
-  /// False: it is over.
-  bool obey(const std::string& line);
+  bool obey(const std::string& line); ///< false: it is over
 
 private:
   expected<void> begin();
@@ -80,6 +79,7 @@ private:
   void end_publishing();
   void say_how_it_is();
   void say_books() const;
+  void say_work() const;
   void stop(double seconds);
   void note(record_kind what, const record& entry);
 
@@ -123,7 +123,7 @@ expected<void> node_process::begin() {
   node_.emplace(std::move(*started));
   auto watch = node_->subscribe<MemberChanged>("watch", [](auto member, const event_info& info) {
     say("member " + std::string(info.topic().substr(info.topic().rfind('.') + 1)) + " " +
-        std::string(member.getName().cStr()) + " " + std::to_string(now_ns()));
+        std::string(member.getName().cStr()) + " " + std::to_string(search::now_ns()));
   });
   if (!watch)
     return tl::unexpected(watch.error());
@@ -167,7 +167,7 @@ outcome node_process::handle(std::size_t which, const envelope& event, context& 
     take(one.takes_ms);
   auto entry = note_of(event, ctx.attempt(), ctx.gap());
   entry.handler = static_cast<std::uint32_t>(which);
-  entry.at_ns = now_ns();
+  entry.at_ns = search::now_ns();
   // What goes wrong is drawn from the event and the attempt: the same in each run of a seed.
   const auto dice = mix_bits(entry.id_low ^ plan_.seed ^ ctx.attempt() << 8 ^ which);
   if (one.poison_every > 0 && is_poison(event, one.poison_every)) {
@@ -191,7 +191,7 @@ bool node_process::publish_one(workload& from) {
     return false;
   entry.number = ++number_;
   while (!enough_) {
-    entry.at_ns = now_ns();
+    entry.at_ns = search::now_ns();
     note(record_kind::intended, entry);
     const auto given = from.publish(*node_);
     if (given) {
@@ -215,11 +215,10 @@ void node_process::publish(std::uint64_t first, std::uint64_t count, double rate
                 [this](std::string_view event) { return plugins_.type_of(event); });
   pace turns(rate);
   std::uint64_t done = 0;
-  while (done < count && !enough_) {
+  for (; done < count && !enough_; ++done) {
     turns.wait_for_turn(enough_);
     if (enough_ || !publish_one(from))
       break;
-    ++done;
   }
   for (const auto& one : from.skipped())
     say("skipped " + on_one_line(one));
@@ -240,10 +239,7 @@ void node_process::say_how_it_is() {
   std::unique_lock guard(mutex_);
   while (!over_.wait_for(guard, 250ms, [&] { return ends_; })) {
     guard.unlock();
-    std::uint64_t owed = 0;
-    for (const auto& line : node_->ledger().lines)
-      owed += line.received ? 0 : line.pending;
-    say("owed " + std::to_string(owed));
+    say_work();
     std::string views = "views";
     for (const auto& one : node_->members())
       if (!one.self)
@@ -255,6 +251,16 @@ void node_process::say_how_it_is() {
       say(known = views);
     guard.lock();
   }
+}
+
+void node_process::say_work() const {
+  work_report now{search::now_ns(), 0, 0};
+  for (const auto& topic : node_->topics())
+    now.published += topic.published;
+  for (const auto& line : node_->ledger().lines) // after the topics: see rest.hpp
+    now.owed += line.received ? 0 : line.pending;
+  say("work " + std::to_string(now.at_ns) + " " + std::to_string(now.published) + " " +
+      std::to_string(now.owed));
 }
 
 void node_process::say_books() const {

@@ -1,6 +1,7 @@
 #include "run.hpp"
 #include "clock.hpp"
 #include "judge.hpp"
+#include "rest.hpp"
 #include "samples.hpp"
 #include "tell.hpp"
 #include "temporary_place.hpp"
@@ -93,7 +94,7 @@ private:
       next_look_ = search::now() + look_every;
       owed_at now{all_.seconds(), {}};
       for (std::size_t node = 0; node < all_.size(); ++node)
-        now.by_node.push_back(all_.view(node).owed);
+        now.by_node.push_back(all_.view(node).work.owed);
       owed_.push_back(std::move(now));
       view_.redraw();
     }
@@ -109,23 +110,27 @@ private:
     }
   }
 
-  /// Until all see all, and nothing is owed.
+  /// Until all see all, and are at rest: what drains takes no events of handlers any more.
   bool settle() {
     const auto until = search::now() + settle_patience;
     while (!all_.is_whole() && search::now() < until && !stop_.happened())
       look();
     const bool whole = all_.is_whole();
-    while (owed() > 0 && search::now() < until && !stop_.happened() && all_.troubles().empty())
+    rest_watch watch;
+    while (!watch.is_at_rest(search::now_ns(), work()) && search::now() < until &&
+           !stop_.happened() && all_.troubles().empty())
       look();
     if (auto good = all_.drain(5s); !good)
       undrained_ = good.error().text;
     return whole;
   }
-  std::uint64_t owed() const {
-    std::uint64_t sum = 0;
+
+  std::vector<work_report> work() const {
+    std::vector<work_report> all;
     for (std::size_t node = 0; node < all_.size(); ++node)
-      sum += all_.view(node).owed;
-    return sum;
+      if (all_.view(node).up)
+        all.push_back(all_.view(node).work);
+    return all;
   }
 
   run_report conclude(bool whole, double seconds) {

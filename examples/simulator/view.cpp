@@ -112,7 +112,7 @@ view_numbers live_view::numbers(double now) {
     auto& node = made.nodes[at];
     node.name = name_of(at);
     node.state = seen.paused ? "stopped" : seen.up ? "up" : "down";
-    node.owed = seen.owed;
+    node.owed = seen.work.owed;
     for (const auto& [who, state] : seen.sees)
       if (state != "alive" && seen.up)
         node.sees += (node.sees.empty() ? "" : " ") + who + ":" + state;

@@ -12,11 +12,11 @@ public:
   watched_deferral(deferral inner, std::uint32_t attempt, std::uint64_t gap,
                    std::shared_ptr<handler_watch> by)
       : inner_(std::move(inner)), attempt_(attempt), gap_(gap), by_(std::move(by)) {}
-  void complete(std::uint64_t, std::uint32_t, outcome&& what) override {
+  void complete(deferral::answer&& one) override {
     if (by_->keeps(inner_))
       return;
-    by_->ended(inner_.event(), attempt_, gap_, what.is_ok());
-    inner_.complete(std::move(what));
+    by_->ended(inner_.event(), attempt_, gap_, one.what.is_ok());
+    inner_.complete(std::move(one.what));
   }
 
 private:

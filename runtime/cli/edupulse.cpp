@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
   with.add_options(app);
   for (const auto add :
        {cli::add_node, cli::add_handler, cli::add_dead, cli::add_plugin, cli::add_mirror,
-        cli::add_event, cli::add_counters, cli::add_ledger, cli::add_version})
+        cli::add_source, cli::add_event, cli::add_counters, cli::add_ledger, cli::add_version})
     add(app, with);
   if (const auto code = cli::parse(app, argc, argv))
     return *code;

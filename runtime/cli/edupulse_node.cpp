@@ -67,6 +67,17 @@ expected<void> attach_mirrors(node& to, const program_options& how, const type_l
   return {};
 }
 
+expected<void> attach_sources(node& to, const program_options& how, const type_lookup& types) {
+  for (const auto& [name, url] : how.sources) {
+    auto from = open_source(url, types);
+    if (!from)
+      return tl::unexpected(from.error());
+    if (auto good = to.attach_source(name, std::move(*from)); !good)
+      return good;
+  }
+  return {};
+}
+
 /// Whoever waits for this line reads a pipe.
 void say_what_it_is(const node& at, const control_socket& control) {
   std::cout << "name=" << quote(at.name(), 255)
@@ -104,7 +115,10 @@ expected<void> run(const program_options& how) {
   if (auto good = load_plugins(*plugins, how); !good)
     return good;
   const type_lookup types = [&](std::string_view event) { return plugins->type_of(event); };
-  if (auto good = attach_mirrors(*at, how, types); !good) {
+  auto good = attach_mirrors(*at, how, types);
+  if (good)
+    good = attach_sources(*at, how, types); // behind whatever takes their events
+  if (!good) {
     at->stop(std::chrono::seconds(0)); // those that run use the plugins' schemas
     return good;
   }
@@ -112,6 +126,7 @@ expected<void> run(const program_options& how) {
       *at, {.path = how.socket,
             .types = types,
             .transports = [types](std::string_view url) { return open_transport(url, types); },
+            .sources = [types](std::string_view url) { return open_source(url, types); },
             .plugins = &plugins->desk()});
   if (!control)
     return tl::unexpected(control.error());

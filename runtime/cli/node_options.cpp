@@ -40,6 +40,15 @@ std::string read_mirror(const std::string& text, program_options& to) {
   return {};
 }
 
+/// NAME=URL into `to`; what is wrong with it, or nothing.
+std::string read_source(const std::string& text, program_options& to) {
+  const auto equals = text.find('=');
+  if (equals == text.npos)
+    return "--source " + text + ": write NAME=URL";
+  to.sources.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  return {};
+}
+
 void add_cluster(CLI::App& app, cluster_options& to) {
   app.add_option("--cluster", to.name, "Name of the cluster")->capture_default_str();
   app.add_option("--listen", to.listen, "HOST:PORT for other nodes; without it there are none");
@@ -82,6 +91,10 @@ void add_all(CLI::App& app, program_options& to, words& as) {
       ->expected(1)
       ->take_all()
       ->check([&to](const std::string& text) { return read_mirror(text, to); });
+  app.add_option("--source", "NAME=URL, events from a broker; repeatable: see docs/sources.md")
+      ->expected(1)
+      ->take_all()
+      ->check([&to](const std::string& text) { return read_source(text, to); });
   app.add_option("--drain", as.drain_s, "Seconds that events in hand are given at the end")
       ->check(CLI::Range(0U, 86400U))
       ->capture_default_str();

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct program_options {
     std::string url;
   };
   std::vector<mirror> mirrors;
+  std::vector<std::pair<std::string, std::string>> sources; ///< names and addresses
   std::filesystem::path allowed; ///< list of digests of plugins; empty: any plugin
   bool core_dumps = true;        ///< with whatever is in memory: events, keys
   /// By the name of the plugin, and of the setting.

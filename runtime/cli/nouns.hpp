@@ -14,6 +14,7 @@ void add_counters(CLI::App& to, tool& with);
 void add_ledger(CLI::App& to, tool& with);
 void add_plugin(CLI::App& to, tool& with);
 void add_mirror(CLI::App& to, tool& with);
+void add_source(CLI::App& to, tool& with);
 
 /// A noun, whose verbs follow.
 inline CLI::App& add_noun(CLI::App& to, const char* name, const char* about) {

@@ -29,7 +29,7 @@ constexpr auto breather = std::chrono::milliseconds(100); ///< when there are no
 class control_socket::impl {
 public:
   impl(node& at, control_options how, std::unique_ptr<control::listener> door)
-      : how_(std::move(how)), bench_{at, how_.plugins, how_.types, how_.transports},
+      : how_(std::move(how)), bench_{at, how_.plugins, how_.types, how_.transports, how_.sources},
         door_(std::move(door)), stop_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
         thread_([this] { take_connections(); }) {}
   impl(const impl&) = delete;

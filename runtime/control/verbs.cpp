@@ -38,6 +38,12 @@ expected<void> carry_out(bench& on, Request::Reader what, Answer::Builder to) {
     return roll_back_plugin(on, view(what.getPluginRollback()), to);
   case Request::PLUGIN_CRASHES:
     return list_crashes(on, view(what.getPluginCrashes()), to);
+  case Request::SOURCE_LIST:
+    return list_sources(on, to), expected<void>();
+  case Request::SOURCE_ADD:
+    return add_source(on, what.getSourceAdd(), to);
+  case Request::SOURCE_REMOVE:
+    return remove_source(on, view(what.getSourceRemove()), to);
   case Request::MIRROR_LIST:
     return list_mirrors(on, to), expected<void>();
   case Request::MIRROR_ADD:

@@ -18,6 +18,7 @@ struct bench {
   plugin_desk* plugins = nullptr;
   type_lookup types;
   std::function<expected<transport_ptr>(std::string_view)> transports{};
+  std::function<expected<source_ptr>(std::string_view)> sources{};
   std::mutex one_plugin_call{};
   std::atomic<std::uint64_t> answered = 0;  ///< requests
   std::atomic<std::uint64_t> malformed = 0; ///< connections without one that could be read
@@ -52,6 +53,11 @@ expected<void> load_plugin(bench& on, PluginLoad::Reader what, Answer::Builder t
 expected<void> swap_plugin(bench& on, PluginSwap::Reader what, Answer::Builder to);
 expected<void> roll_back_plugin(bench& on, std::string_view name, Answer::Builder to);
 expected<void> list_crashes(bench& on, std::string_view plugin, Answer::Builder to);
+
+// -- sources: source_verbs.cpp ----------------------------------------------------------------
+void list_sources(const bench& on, Answer::Builder to);
+expected<void> add_source(const bench& on, SourceAdd::Reader what, Answer::Builder to);
+expected<void> remove_source(const bench& on, std::string_view name, Answer::Builder to);
 
 // -- mirrors: mirror_verbs.cpp ----------------------------------------------------------------
 void list_mirrors(const bench& on, Answer::Builder to);

@@ -1,5 +1,6 @@
 #include "runtime/transports/broker_message.hpp"
 
+#include "runtime/transports/via.hpp"
 #include "schemas/codec.hpp"
 #include <algorithm>
 #include <array>
@@ -115,11 +116,8 @@ expected<broker_message> to_message(const envelope& event, const message_options
   auto written = binary ? write_binary(event, how, made) : write_whole(event, how, made);
   if (!written)
     return tl::unexpected(std::move(written.error()));
-  if (!how.mark.empty()) {
-    std::string via(event.meta(via_meta));
-    via += via.empty() ? how.mark : ' ' + how.mark;
-    made.headers.emplace_back(via_header, std::move(via));
-  }
+  if (!how.mark.empty())
+    made.headers.emplace_back(via_header, with_mark(event.meta(via_meta), how.mark));
   if (how.escapes_headers)
     for (auto& [name, value] : made.headers)
       value = percent_encoded(value);

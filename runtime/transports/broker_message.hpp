@@ -47,11 +47,6 @@ struct broker_message {
   std::string body;
 };
 
-/// The header, and the metadata, of the clusters that an event came through: names, with spaces in
-/// between.
-inline constexpr std::string_view via_header = "edupulse-via";
-inline constexpr std::string_view via_meta = "via";
-
 /// It has the metadata that `how` asks for.
 bool is_wanted(const envelope& event, const message_options& how);
 

@@ -1,25 +1,12 @@
 #include "runtime/transports/broker_transport.hpp"
 
+#include "runtime/quiet_thread.hpp"
 #include <algorithm>
-#include <csignal>
 #include <iterator>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 
 namespace edupulse {
-
-namespace {
-
-/// Signals are the application's, and a connection that breaks while it is written to is an error
-/// and no SIGPIPE.
-void refuse_signals() noexcept {
-  sigset_t all;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
-
-} // namespace
 
 expected<transport_ptr> broker_transport::make(broker_options how,
                                                std::unique_ptr<broker_session> session) {
@@ -61,8 +48,7 @@ void broker_transport::publish(std::vector<outbound_event> batch) {
 void broker_transport::wake() const noexcept { ::eventfd_write(wake_.number(), 1); }
 
 void broker_transport::run() {
-  refuse_signals();
-  ::pthread_setname_np(::pthread_self(), ("mirror " + how_.name).substr(0, 15).c_str());
+  begin_quiet_thread("mirror " + how_.name);
   connect(); // before the first event: whoever looks sees how the broker is
   for (;;) {
     {

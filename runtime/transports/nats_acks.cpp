@@ -67,8 +67,13 @@ void nats_acks::tell() {
     if (lost_.empty())
       ::eventfd_read(news_.number(), &rung);
   }
+  std::vector<deferral> good;
   for (auto& [done, with] : told)
-    done.complete(std::move(with));
+    if (with.is_ok())
+      good.push_back(std::move(done));
+    else
+      done.complete(std::move(with));
+  deferral::complete_all(good, outcome::ok());
 }
 
 void nats_acks::answer_all(const outcome& with) {
@@ -78,8 +83,11 @@ void nats_acks::answer_all(const outcome& with) {
     std::lock_guard guard(mutex_);
     all.swap(open_);
   }
+  std::vector<deferral> tokens;
+  tokens.reserve(all.size());
   for (auto& [key, done] : all)
-    done.complete(with);
+    tokens.push_back(std::move(done));
+  deferral::complete_all(tokens, with);
 }
 
 void nats_acks::lose(std::string why) {

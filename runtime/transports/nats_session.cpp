@@ -11,15 +11,6 @@ namespace edupulse {
 
 namespace {
 
-std::string said(std::string_view words) { return "nats: " + std::string(words); }
-
-/// What the library last said on this thread.
-std::string last_words(natsStatus status) {
-  natsStatus about = NATS_OK;
-  const char* text = ::nats_GetLastError(&about);
-  return text != nullptr && about == status && *text != '\0' ? text : ::natsStatus_GetText(status);
-}
-
 /// What has no end is two lines of the protocol, and `*` and `>` are for subscribers.
 bool is_subject(std::string_view text) {
   const auto is_plain = [](char c) { return c > ' ' && c != 0x7F && c != '*' && c != '>'; };
@@ -27,22 +18,17 @@ bool is_subject(std::string_view text) {
          text.back() != '.' && text.find("..") == text.npos;
 }
 
-struct message_freed {
-  void operator()(natsMsg* what) const noexcept { ::natsMsg_Destroy(what); }
-};
-using message_ptr = std::unique_ptr<natsMsg, message_freed>;
-
 /// Null: the library has no memory.
-message_ptr make_message(const broker_message& from) {
+nats_message make_message(const broker_message& from) {
   natsMsg* made = nullptr;
   if (::natsMsg_Create(&made, from.topic.c_str(), nullptr, from.body.data(),
                        static_cast<int>(from.body.size())) != NATS_OK)
     return {};
-  message_ptr owned(made);
+  nats_message owned(made);
   bool good = ::natsMsgHeader_Set(made, "content-type", from.content_type.c_str()) == NATS_OK;
   for (const auto& [name, value] : from.headers)
     good = good && ::natsMsgHeader_Set(made, name.c_str(), value.c_str()) == NATS_OK;
-  return good ? std::move(owned) : message_ptr();
+  return good ? std::move(owned) : nats_message();
 }
 
 /// What the server, or the library before it, thinks of one message.
@@ -53,9 +39,9 @@ outcome outcome_of(natsStatus status, const std::string& words) {
   case NATS_MAX_PAYLOAD:
   case NATS_INVALID_SUBJECT:
   case NATS_INVALID_ARG:
-    return outcome::reject(said(words));
+    return outcome::reject(nats_said(words));
   default:
-    return outcome::unavailable(said(words));
+    return outcome::unavailable(nats_said(words));
   }
 }
 
@@ -67,14 +53,8 @@ std::shared_ptr<nats_acks> acks_of(void* closure) {
 }
 
 void on_end(natsConnection* connection, void* closure) {
-  const auto acks = acks_of(closure);
-  if (!acks)
-    return;
-  const char* words = nullptr;
-  const auto status = ::natsConnection_GetLastError(connection, &words);
-  if (words == nullptr || *words == '\0')
-    words = status == NATS_OK ? "the server closed the connection" : ::natsStatus_GetText(status);
-  acks->lose(said(words));
+  if (const auto acks = acks_of(closure))
+    acks->lose(nats_end_of(connection));
 }
 
 /// `"subject"` in what the server says of a subject.
@@ -89,19 +69,16 @@ void on_denial(natsConnection*, natsSubscription*, natsStatus status, void* clos
     acks->deny();
 }
 
-/// The library's own would write to stderr.
-void ignore(natsConnection*, natsSubscription*, natsStatus, void*) {}
-
 /// https://github.com/nats-io/nats-server/blob/main/server/errors.json
 constexpr int header_too_large = 10'097;
 constexpr std::array outages = {10'008, 10'009, 10'023, 10'028, 10'039, 10'076, 10'077, 10'109};
 
 outcome outcome_of(const jsPubAckErr& refused) {
   const bool has_words = refused.ErrText != nullptr && *refused.ErrText != '\0';
-  const auto text = said(has_words ? refused.ErrText : ::natsStatus_GetText(refused.Err));
+  const auto text = nats_said(has_words ? refused.ErrText : ::natsStatus_GetText(refused.Err));
   const int code = refused.ErrCode;
   if (refused.Err == NATS_TIMEOUT)
-    return outcome::unavailable(said("no acknowledgement in time"));
+    return outcome::unavailable(nats_said("no acknowledgement in time"));
   if (refused.Err == NATS_NO_RESPONDERS) // no stream has the subject, or none that works now
     return outcome::retry(text + ": does a stream have this subject?");
   if (code == JSStreamMessageExceedsMaximumErr || code == header_too_large)
@@ -124,13 +101,14 @@ void on_ack(jsCtx*, natsMsg* message, jsPubAck*, jsPubAckErr* refused, void* clo
 
 } // namespace
 
-nats_session::nats_session(nats_options how) : how_(std::move(how)) {}
+nats_session::nats_session(nats_login how, std::uint64_t in_flight)
+    : how_(std::move(how)), in_flight_(in_flight) {}
 
 nats_session::~nats_session() { close(); }
 
 void nats_session::close() noexcept {
   if (acks_) {
-    acks_->answer_all(outcome::unavailable(said("the connection ended")));
+    acks_->answer_all(outcome::unavailable(nats_said("the connection ended")));
     careful_ = careful_ || acks_->denied();
   }
   acks_.reset();
@@ -147,53 +125,29 @@ tl::unexpected<error> nats_session::over(std::string why) {
   return fail(errc::io, std::move(why));
 }
 
-expected<natsOptions*> nats_session::make_options() {
-  natsOptions* made = nullptr;
-  auto status = ::natsOptions_Create(&made);
-  const auto set = [&](natsStatus how) { status = status == NATS_OK ? how : status; };
-  std::vector<const char*> servers;
-  for (const auto& one : how_.servers)
-    servers.push_back(one.c_str());
-  set(::natsOptions_SetServers(made, servers.data(), static_cast<int>(servers.size())));
-  set(::natsOptions_SetName(made, "edupulse"));
-  set(::natsOptions_SetAllowReconnect(made, false)); // broker_transport.hpp says why
-  set(::natsOptions_SetTimeout(made, as_ms(how_.connect_timeout)));
-  set(::natsOptions_SetWriteDeadline(made, as_ms(how_.ack_timeout)));
-  set(::natsOptions_SetClosedCB(made, on_end, closure_of(*acks_)));
-  set(::natsOptions_SetErrorHandler(made, how_.jetstream && !careful_ ? on_denial : ignore,
-                                    closure_of(*acks_)));
-  if (!how_.token.empty())
-    set(::natsOptions_SetToken(made, how_.token.c_str()));
-  else if (!how_.user.empty())
-    set(::natsOptions_SetUserInfo(made, how_.user.c_str(), how_.password.c_str()));
-  if (!how_.credentials.empty())
-    set(::natsOptions_SetUserCredentialsFromFiles(made, how_.credentials.c_str(), nullptr));
-  set(::natsOptions_SetSendAsap(made, careful_));
-  if (how_.tls)
-    set(::natsOptions_SetSecure(made, true));
-  if (!how_.ca.empty())
-    set(::natsOptions_LoadCATrustedCertificates(made, how_.ca.c_str()));
-  if (!how_.certificate.empty())
-    set(::natsOptions_LoadCertificatesChain(made, how_.certificate.c_str(), how_.key.c_str()));
-  if (status == NATS_OK)
+expected<nats_options> nats_session::make_options() {
+  auto made = make_nats_options(how_);
+  if (!made)
     return made;
-  ::natsOptions_Destroy(made);
-  return fail(errc::io, said(last_words(status)));
+  ::natsOptions_SetClosedCB(made->get(), on_end, closure_of(*acks_));
+  if (has_stream() && !careful_)
+    ::natsOptions_SetErrorHandler(made->get(), on_denial, closure_of(*acks_));
+  ::natsOptions_SetSendAsap(made->get(), careful_);
+  return made;
 }
 
 expected<void> nats_session::connect() {
   close();
   acks_ = nats_acks::make();
   if (acks_->news() < 0)
-    return over(said("there are no file descriptors left"));
+    return over(nats_said("there are no file descriptors left"));
   const auto options = make_options();
   if (!options)
     return tl::unexpected(options.error());
-  const auto status = ::natsConnection_Connect(&to_, *options);
-  ::natsOptions_Destroy(*options);
+  const auto status = ::natsConnection_Connect(&to_, options->get());
   if (status != NATS_OK)
-    return over(said(last_words(status)));
-  return how_.jetstream ? open_jetstream() : expected<void>();
+    return over(nats_said(nats_words(status)));
+  return has_stream() ? open_jetstream() : expected<void>();
 }
 
 /// Asks whether there is one: its answer is clearer than those to messages would be.
@@ -201,18 +155,18 @@ expected<void> nats_session::open_jetstream() {
   jsOptions options;
   ::jsOptions_Init(&options);
   options.Wait = as_ms(how_.connect_timeout);
-  options.PublishAsync.MaxPending = static_cast<std::int64_t>(how_.in_flight);
+  options.PublishAsync.MaxPending = static_cast<std::int64_t>(in_flight_);
   options.PublishAsync.StallWait = as_ms(how_.ack_timeout);
   options.PublishAsync.AckHandler = on_ack;
   options.PublishAsync.AckHandlerClosure = closure_of(*acks_);
   if (const auto status = ::natsConnection_JetStream(&stream_, to_, &options); status != NATS_OK)
-    return over(said(last_words(status)));
+    return over(nats_said(nats_words(status)));
   jsAccountInfo* info = nullptr;
   jsErrCode code{};
   const auto status = ::js_GetAccountInfo(&info, stream_, nullptr, &code);
   ::jsAccountInfo_Destroy(info);
   if (status != NATS_OK)
-    return over(said("JetStream: " + last_words(status)));
+    return over(nats_said("JetStream: " + nats_words(status)));
   return {};
 }
 
@@ -221,7 +175,7 @@ expected<void> nats_session::send(std::vector<outgoing> batch) {
   for (auto one = batch.begin(); one != batch.end(); ++one) {
     bytes += one->message.body.size();
     auto good = send_one(*one);
-    if (good && !how_.jetstream && bytes >= most_unconfirmed_ && one + 1 != batch.end()) {
+    if (good && !has_stream() && bytes >= most_unconfirmed_ && one + 1 != batch.end()) {
       good = confirm();
       bytes = 0;
     }
@@ -232,7 +186,7 @@ expected<void> nats_session::send(std::vector<outgoing> batch) {
     }
   }
   acks_->tell();
-  return how_.jetstream ? expected<void>() : confirm();
+  return has_stream() ? expected<void>() : confirm();
 }
 
 /// Of core: what was sent has arrived. What takes too long is tried again in smaller portions, or a
@@ -253,20 +207,20 @@ expected<void> nats_session::confirm() {
 expected<void> nats_session::send_one(outgoing& one) {
   const auto& topic = one.message.topic;
   if (!is_subject(topic)) {
-    one.done.complete(outcome::reject(said(quote(topic) + " is no subject")));
+    one.done.complete(outcome::reject(nats_said(quote(topic) + " is no subject")));
     return {};
   }
   if (const auto no = known_denial(topic); !no.empty()) {
-    one.done.complete(outcome::reject(said(no)));
+    one.done.complete(outcome::reject(nats_said(no)));
     return {};
   }
   natsMsg* sent = make_message(one.message).release();
-  const auto key = how_.jetstream ? nats_acks::key_of(sent) : ++sent_;
+  const auto key = has_stream() ? nats_acks::key_of(sent) : ++sent_;
   const auto id = to_string(one.done.event().id());
   acks_->expect(key, std::move(one.done)); // its acknowledgement may be quicker than we are
-  const auto status = how_.jetstream ? store(sent, id) : publish(sent);
+  const auto status = has_stream() ? store(sent, id) : publish(sent);
   if (status != NATS_OK) {
-    auto what = outcome_of(status, last_words(status));
+    auto what = outcome_of(status, nats_words(status));
     if (what.what() == outcome::kind::unavailable)
       return over(acks_->lost().empty() ? std::string(what.reason()) : acks_->lost());
     acks_->answer(key, std::move(what));
@@ -277,14 +231,14 @@ expected<void> nats_session::send_one(outgoing& one) {
   if (auto good = flush(); !good)
     return good;
   if (!new_denial().empty())
-    acks_->answer(key, outcome::reject(said(known_denial(topic))));
+    acks_->answer(key, outcome::reject(nats_said(known_denial(topic))));
   else if (allowed_.size() < 10'000)
     allowed_.insert(topic);
   return {};
 }
 
 natsStatus nats_session::publish(natsMsg* what) {
-  const message_ptr owned(what);
+  const nats_message owned(what);
   return ::natsConnection_PublishMsg(to_, what);
 }
 
@@ -318,8 +272,8 @@ expected<void> nats_session::flush() {
     return {};
   if (auto why = acks_->lost(); !why.empty())
     return over(std::move(why));
-  return over(said(status == NATS_TIMEOUT ? "no answer within " + ms_text(how_.ack_timeout)
-                                          : last_words(status)));
+  return over(nats_said(status == NATS_TIMEOUT ? "no answer within " + ms_text(how_.ack_timeout)
+                                               : nats_words(status)));
 }
 
 // -- what the user may not publish ----------------------------------------------------------------
@@ -347,7 +301,7 @@ std::string_view nats_session::known_denial(const std::string& topic) {
 
 expected<void> nats_session::begin_to_be_careful() {
   careful_ = true;
-  return over(said(last_denial_));
+  return over(nats_said(last_denial_));
 }
 
 // -- the end --------------------------------------------------------------------------------------
@@ -365,29 +319,14 @@ expected<std::unique_ptr<broker_session>> make_nats_session(const broker_url& ur
                                                             setting_reader& settings,
                                                             const broker_times& times,
                                                             broker_options& how) {
-  nats_options made;
-  for (std::string_view rest = url.hosts; !rest.empty();) {
-    const auto one = rest.substr(0, rest.find(','));
-    made.servers.push_back("nats://" + std::string(one));
-    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-  }
-  if (made.servers.empty())
-    return fail(errc::invalid_option, "nats: which host? It looks like nats://host:4222");
-  made.user = url.user;
-  made.password = url.password;
-  made.token = settings.text("token", "");
-  made.credentials = settings.text("credentials", "");
-  made.tls = settings.flag("tls", false);
-  made.ca = settings.text("ca", "");
-  made.certificate = settings.text("certificate", "");
-  made.key = settings.text("key", "");
-  made.jetstream = settings.flag("jetstream", false);
-  made.in_flight = settings.number("in_flight", made.in_flight, 1, 65'536);
-  made.connect_timeout = times.connect;
-  made.ack_timeout = times.ack;
+  auto login = nats_login::read(url, settings, times);
+  if (!login)
+    return tl::unexpected(std::move(login.error()));
+  const bool jetstream = settings.flag("jetstream", false);
+  const auto in_flight = settings.number("in_flight", 4096, 1, 65'536);
   how.message.header_prefix = "ce-";
   how.message.escapes_headers = true;
-  return std::make_unique<nats_session>(std::move(made));
+  return std::make_unique<nats_session>(std::move(*login), jetstream ? in_flight : 0);
 }
 
 } // namespace edupulse

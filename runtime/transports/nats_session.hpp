@@ -7,34 +7,18 @@
 
 #include "runtime/transports/broker_session.hpp"
 #include "runtime/transports/nats_acks.hpp"
+#include "runtime/transports/nats_client.hpp"
 #include <map>
 #include <memory>
-#include <nats/nats.h>
 #include <set>
 #include <string>
-#include <vector>
 
 namespace edupulse {
 
-struct nats_options {
-  std::vector<std::string> servers; ///< one after the other is tried: `nats://host:port`
-  std::string user;
-  std::string password;
-  std::string token;
-  std::string credentials; ///< a file, as `nsc` writes it
-  bool tls = false;
-  std::string ca; ///< file; empty: those of the system
-  std::string certificate;
-  std::string key;
-  bool jetstream = false;
-  std::uint64_t in_flight = 4096; ///< of JetStream: sent and not acknowledged
-  duration connect_timeout{};
-  duration ack_timeout{};
-};
-
 class nats_session final : public broker_session {
 public:
-  explicit nats_session(nats_options how);
+  /// `in_flight`: of JetStream: sent and not acknowledged; 0 is core NATS.
+  nats_session(nats_login how, std::uint64_t in_flight);
   ~nats_session() override;
 
   expected<void> connect() override;
@@ -42,7 +26,7 @@ public:
   expected<void> wait(int wake) override;
 
 private:
-  expected<natsOptions*> make_options();
+  expected<nats_options> make_options();
   expected<void> open_jetstream();
   expected<void> send_one(outgoing& one);
   natsStatus publish(natsMsg* what);
@@ -55,7 +39,10 @@ private:
   tl::unexpected<error> over(std::string why);
   void close() noexcept;
 
-  const nats_options how_;
+  bool has_stream() const noexcept { return in_flight_ > 0; }
+
+  const nats_login how_;
+  const std::uint64_t in_flight_;
   std::shared_ptr<nats_acks> acks_; ///< of this connection
   natsConnection* to_ = nullptr;
   jsCtx* stream_ = nullptr;

@@ -15,18 +15,21 @@ const envelope& rabbitmq_confirms::push(deferral done, time_point now) {
 void rabbitmq_confirms::answer(message& one, bool taken) {
   if (!taken)
     one.done.complete(outcome::unavailable("rabbitmq: the broker did not take it (basic.nack)"));
-  else if (!one.returned.empty())
-    one.done.complete(outcome::reject("rabbitmq: " + one.returned));
   else
-    one.done.complete(outcome::ok());
+    one.done.complete(outcome::reject("rabbitmq: " + one.returned));
 }
 
 void rabbitmq_confirms::settle(std::uint64_t tag, bool multiple, bool taken, time_point now) {
   heard_ = now;
   const auto last = first_tag_ + open_.size() - 1;
   const auto end = tag == 0 ? last : std::min(tag, last);
+  std::vector<deferral> good;
   for (auto at = multiple ? first_tag_ : std::max(tag, first_tag_); at <= end; ++at)
-    answer(open_[at - first_tag_], taken);
+    if (auto& one = open_[at - first_tag_]; taken && one.returned.empty())
+      good.push_back(std::move(one.done));
+    else
+      answer(one, taken);
+  deferral::complete_all(good, outcome::ok());
   while (!open_.empty() && !open_.front().done) {
     open_.pop_front();
     ++first_tag_;

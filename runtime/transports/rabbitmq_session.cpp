@@ -1,169 +1,56 @@
 #include "runtime/transports/rabbitmq_session.hpp"
 
-#include "runtime/transports/broker_factory.hpp"
 #include "runtime/transports/times.hpp"
 #include <algorithm>
-#include <amqp.h>
-#include <amqp_ssl_socket.h>
-#include <amqp_tcp_socket.h>
 #include <array>
 #include <cerrno>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
-#include <sys/socket.h>
-#include <system_error>
 
 namespace edupulse {
 
 namespace {
 
-constexpr amqp_channel_t channel = 1;
+using rabbitmq::as_bytes;
+using rabbitmq::as_text;
+using rabbitmq::channel;
+using rabbitmq::words_of;
+
 constexpr std::size_t max_short_string = 255;
 /// More than all properties but the headers need.
 constexpr std::size_t properties_bytes = 512;
-constexpr auto farewell = std::chrono::milliseconds(500);
-
-amqp_bytes_t as_bytes(std::string_view text) {
-  return {text.size(), const_cast<char*>(text.data())};
-}
-
-std::string as_text(const amqp_bytes_t& bytes) {
-  return {static_cast<const char*>(bytes.bytes), bytes.len};
-}
-
-amqp_table_entry_t text_entry(std::string_view name, std::string_view value) {
-  amqp_table_entry_t made{as_bytes(name), {}};
-  made.value.kind = AMQP_FIELD_KIND_UTF8;
-  made.value.value.bytes = as_bytes(value);
-  return made;
-}
-
-/// `status` of the client library; `errno` says more where it is the system's.
-std::string words_of(int status) {
-  std::string words = ::amqp_error_string2(status);
-  if (status == AMQP_STATUS_SOCKET_ERROR && errno != 0)
-    words += ": " + std::generic_category().message(errno);
-  return words;
-}
-
-std::string words_of(const amqp_method_t& closed) {
-  return as_text(closed.id == AMQP_CONNECTION_CLOSE_METHOD
-                     ? static_cast<const amqp_connection_close_t*>(closed.decoded)->reply_text
-                     : static_cast<const amqp_channel_close_t*>(closed.decoded)->reply_text);
-}
 
 } // namespace
 
-void rabbitmq_session::closer::operator()(amqp_connection_state_t_* what) const noexcept {
-  ::amqp_destroy_connection(what);
-}
-
-/// Says good-bye, if that can be said at once: else the broker logs a connection that broke.
-rabbitmq_session::~rabbitmq_session() {
-  if (!to_)
-    return;
-  pollfd line{::amqp_get_sockfd(to_.get()), POLLOUT, 0};
-  if (::poll(&line, 1, 0) != 1)
-    return;
-  const auto most = as_timeval(farewell);
-  ::amqp_set_rpc_timeout(to_.get(), &most);
-  ::amqp_connection_close(to_.get(), AMQP_REPLY_SUCCESS);
-}
-
 /// The connection ends here; this is why.
 tl::unexpected<error> rabbitmq_session::over(const std::string& why) {
-  auto ended = fail(errc::io, "rabbitmq: " + why);
+  auto ended = rabbitmq::said(why);
   open_.answer_all(outcome::unavailable(ended.value().text));
   to_.reset();
   return ended;
 }
 
 expected<void> rabbitmq_session::connect() {
-  to_.reset(::amqp_new_connection());
   returning_.clear();
   blocked_.clear();
-  if (!to_)
-    return fail(errc::io, "rabbitmq: out of memory");
-  for (const auto step :
-       {&rabbitmq_session::open, &rabbitmq_session::log_in, &rabbitmq_session::prepare})
-    if (auto done = (this->*step)(); !done)
-      return done;
-  return {};
-}
-
-expected<void> rabbitmq_session::open() {
-  auto* socket = how_.tls ? ::amqp_ssl_socket_new(to_.get()) : ::amqp_tcp_socket_new(to_.get());
-  if (socket == nullptr)
-    return over("out of memory");
-  if (how_.tls) {
-    ::amqp_ssl_socket_set_verify_peer(socket, 1);
-    ::amqp_ssl_socket_set_verify_hostname(socket, 1);
-    ::amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST);
-    if (::amqp_ssl_socket_set_cacert(socket, how_.ca.c_str()) != AMQP_STATUS_OK)
-      return over("no authority can be read from " + quote(how_.ca));
-    if (!how_.certificate.empty() && ::amqp_ssl_socket_set_key(socket, how_.certificate.c_str(),
-                                                               how_.key.c_str()) != AMQP_STATUS_OK)
-      return over("no certificate and its key can be read from " + quote(how_.certificate) +
-                  " and " + quote(how_.key));
-  }
-  const auto most = as_timeval(how_.connect_timeout);
-  errno = 0;
-  if (const int status =
-          ::amqp_socket_open_noblock(socket, how_.at.host.c_str(), how_.at.port, &most);
-      status != AMQP_STATUS_OK)
-    return over("no connection: " + words_of(status));
-  // The client writes with no limit of its own: this one ends a write to a broker that has stopped
-  // reading, as it does when it is full.
-  const auto limit = static_cast<unsigned>(as_ms(how_.ack_timeout));
-  ::setsockopt(::amqp_get_sockfd(to_.get()), IPPROTO_TCP, TCP_USER_TIMEOUT, &limit, sizeof limit);
-  ::amqp_set_handshake_timeout(to_.get(), &most);
-  ::amqp_set_rpc_timeout(to_.get(), &most);
-  return {};
-}
-
-expected<void> rabbitmq_session::log_in() {
-  amqp_table_entry_t blocked{as_bytes("connection.blocked"), {}};
-  blocked.value.kind = AMQP_FIELD_KIND_BOOLEAN;
-  blocked.value.value.boolean = 1;
-  amqp_table_entry_t capabilities{as_bytes("capabilities"), {}};
-  capabilities.value.kind = AMQP_FIELD_KIND_TABLE;
-  capabilities.value.value.table = {1, &blocked};
-  std::array<amqp_table_entry_t, 2> entries = {text_entry("connection_name", "edupulse mirror"),
-                                               capabilities};
-  const amqp_table_t properties{entries.size(), entries.data()};
-  const auto heartbeat = std::chrono::ceil<std::chrono::seconds>(how_.heartbeat).count();
-  const auto reply = ::amqp_login_with_properties(
-      to_.get(), how_.vhost.c_str(), 0, AMQP_DEFAULT_FRAME_SIZE, static_cast<int>(heartbeat),
-      &properties, AMQP_SASL_METHOD_PLAIN, how_.user.c_str(), how_.password.c_str());
-  if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION)
-    return over(words_of(reply.reply));
-  if (reply.reply_type != AMQP_RESPONSE_NORMAL)
-    return over("no login: " + words_of(reply.library_error));
-  return {};
-}
-
-expected<void> rabbitmq_session::last_reply() {
-  const auto reply = ::amqp_get_rpc_reply(to_.get());
-  if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION)
-    return over(words_of(reply.reply));
-  if (reply.reply_type != AMQP_RESPONSE_NORMAL)
-    return over(words_of(reply.library_error));
-  return {};
+  auto made = rabbitmq::connect(login_, "edupulse mirror");
+  if (!made)
+    return tl::unexpected(std::move(made.error()));
+  to_ = std::move(*made);
+  auto good = prepare();
+  if (!good)
+    to_.reset();
+  return good;
 }
 
 expected<void> rabbitmq_session::prepare() {
-  ::amqp_channel_open(to_.get(), channel);
-  if (auto done = last_reply(); !done)
-    return done;
   if (!how_.exchange.empty()) { // passive: an error when it is not there
     ::amqp_exchange_declare(to_.get(), channel, as_bytes(how_.exchange), as_bytes("topic"),
                             how_.declare ? 0 : 1, 1, 0, 0, amqp_empty_table);
-    if (auto done = last_reply(); !done)
+    if (auto done = rabbitmq::reply(to_); !done)
       return done;
   }
   ::amqp_confirm_select(to_.get(), channel);
-  return last_reply();
+  return rabbitmq::reply(to_);
 }
 
 /// Half a message cannot be taken back, so what the client would not encode is found before.
@@ -190,7 +77,7 @@ int rabbitmq_session::publish(const broker_message& message, const envelope& eve
   std::vector<amqp_table_entry_t> headers;
   headers.reserve(message.headers.size());
   for (const auto& [name, value] : message.headers)
-    headers.push_back(text_entry(name, value));
+    headers.push_back(rabbitmq::text_entry(name, value));
   const auto id = to_string(event.id());
   amqp_basic_properties_t with{};
   with._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
@@ -258,7 +145,7 @@ int rabbitmq_session::patience() const {
   std::int64_t most = heartbeat == 0 ? -1 : heartbeat;
   if (!open_.empty()) {
     const auto left =
-        as_ms(open_.heard() + how_.ack_timeout - std::chrono::steady_clock::now()) + 1;
+        as_ms(open_.heard() + login_.ack_timeout - std::chrono::steady_clock::now()) + 1;
     most = most < 0 ? left : std::min(most, left);
     most = std::max<std::int64_t>(most, 0);
   }
@@ -267,13 +154,13 @@ int rabbitmq_session::patience() const {
 
 /// A broker that confirms slowly is slow; one that confirms nothing is gone.
 expected<void> rabbitmq_session::check_deadline() {
-  if (open_.empty() || std::chrono::steady_clock::now() - open_.heard() < how_.ack_timeout)
+  if (open_.empty() || std::chrono::steady_clock::now() - open_.heard() < login_.ack_timeout)
     return {};
   return over(no_confirmation());
 }
 
 std::string rabbitmq_session::no_confirmation() const {
-  auto words = "no confirmation within " + ms_text(how_.ack_timeout);
+  auto words = "no confirmation within " + ms_text(login_.ack_timeout);
   if (!blocked_.empty())
     words += ": the broker takes nothing at present: " + blocked_;
   return words;
@@ -352,34 +239,16 @@ expected<std::unique_ptr<broker_session>> make_rabbitmq_session(const broker_url
                                                                 setting_reader& settings,
                                                                 const broker_times& times,
                                                                 broker_options& how) {
+  auto login = rabbitmq_login::read(url, settings, times);
+  if (!login)
+    return tl::unexpected(std::move(login.error()));
   rabbitmq_options made;
-  made.tls = url.scheme == "amqps";
-  auto at = only_host(url, made.tls ? 5671 : 5672);
-  if (!at)
-    return tl::unexpected(std::move(at.error()));
-  made.at = std::move(*at);
-  if (!url.user.empty()) {
-    made.user = url.user;
-    made.password = url.password;
-  }
-  if (!url.path.empty())
-    made.vhost = url.path;
   made.exchange = settings.text("exchange", made.exchange);
   made.declare = settings.flag("declare", made.declare);
   made.mandatory = settings.flag("mandatory", made.mandatory);
-  made.heartbeat = settings.span("heartbeat", made.heartbeat);
-  if (made.tls) {
-    made.ca = settings.text("ca", "/etc/ssl/certs/ca-certificates.crt");
-    made.certificate = settings.text("certificate", "");
-    made.key = settings.text("key", "");
-    if (made.certificate.empty() != made.key.empty())
-      settings.wrong({errc::invalid_option, "the settings certificate and key go together"});
-  }
-  made.connect_timeout = times.connect;
-  made.ack_timeout = times.ack;
   how.message.header_prefix = "cloudEvents:";
   how.batch = 64; // confirmations are read after each
-  return std::make_unique<rabbitmq_session>(std::move(made));
+  return std::make_unique<rabbitmq_session>(std::move(*login), std::move(made));
 }
 
 } // namespace edupulse

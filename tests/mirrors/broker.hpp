@@ -37,6 +37,16 @@ public:
   /// For `open_transport`, with further settings: `&batch=1`.
   std::string url(const std::string& settings = {}) const { return url_of(port_, settings); }
   virtual std::string url_of(std::uint16_t port, const std::string& settings) const = 0;
+  /// For `open_source`, of what `url` writes.
+  virtual std::string source_url(std::uint16_t port, const std::string& settings) const {
+    return url_of(port, settings);
+  }
+  /// What was delivered and not acknowledged comes before everything else.
+  virtual bool redelivers_in_order() const { return true; }
+  /// A setting for a source of a group: which of its members it is.
+  virtual std::string member(const std::string&) const { return {}; }
+  /// A setting for a source that is given little at once.
+  virtual std::string few_at_once() const { return "&batch=10"; }
   /// Of somebody whom it refuses, and a word of its refusal.
   virtual std::string url_of_stranger() const = 0;
   virtual std::string refusal() const = 0;

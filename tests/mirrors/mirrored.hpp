@@ -89,6 +89,8 @@ private:
 
 /// In order, but for repetitions: an event that is seen again has been seen before.
 void check_order(const std::vector<seen_event>& seen);
+void check_is_complete(const std::vector<seen_event>& seen, int published);
+/// And in order.
 void check_has_all(const std::vector<seen_event>& seen, int published);
 /// The mirror drains, everything is there, and nothing was given up on.
 void check_all_arrive(const mirrored& here, broker& to);

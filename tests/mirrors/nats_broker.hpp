@@ -22,6 +22,11 @@ public:
     return "nats://edu:secret@127.0.0.1:" + std::to_string(port) + "?topic=lessons.{name}" +
            (is_ == kind::jetstream ? "&jetstream=true" : "") + settings;
   }
+  std::string source_url(std::uint16_t port, const std::string& settings) const override {
+    return "nats://edu:secret@127.0.0.1:" + std::to_string(port) + "?topic=lessons.>" +
+           (is_ == kind::jetstream ? "&jetstream=true&stream=LESSONS&ack_wait=2s" : "") + settings;
+  }
+  bool redelivers_in_order() const override { return false; }
   std::string url_of_stranger() const override {
     return "nats://edu:wrong@127.0.0.1:" + std::to_string(port_) + "?topic=lessons.{name}";
   }

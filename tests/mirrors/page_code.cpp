@@ -1,6 +1,7 @@
-// The code of docs/mirrors.md, as far to the left as it stands there.
+// The code of docs/mirrors.md and docs/sources.md, as far to the left as it stands there.
 #pragma GCC diagnostic ignored "-Wmisleading-indentation"
 
+#include "lesson.capnp.h"
 #include <edupulse/node.hpp>
 #include <edupulse/transports.hpp>
 #include <iostream>
@@ -10,6 +11,17 @@ namespace {
 int complain(const edupulse::error& what) {
   std::cerr << what.text << '\n';
   return 1;
+}
+
+int source(edupulse::node& node) {
+  // clang-format off
+auto from = edupulse::open_source("kafka://127.0.0.1:9092?topic=lessons",
+                                  edupulse::types_of<LessonPublished>());
+if (!from)
+  return complain(from.error());
+auto attached = node.attach_source("lessons", std::move(*from));
+  // clang-format on
+  return attached ? 0 : complain(attached.error());
 }
 
 int mirror(edupulse::node& node) {
@@ -32,5 +44,5 @@ for (const auto& one : node.mirrors())
 
 int main() {
   auto node = edupulse::node::start({.name = "page", .log = edupulse::log_level::off});
-  return node ? mirror(*node) : complain(node.error());
+  return node ? mirror(*node) + source(*node) : complain(node.error());
 }

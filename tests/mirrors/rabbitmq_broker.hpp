@@ -16,6 +16,7 @@ public:
   std::string url_of(std::uint16_t port, const std::string& settings) const override {
     return "amqp://school:secret@127.0.0.1:" + std::to_string(port) + "?topic=lessons" + settings;
   }
+  std::string few_at_once() const override { return "&prefetch=10"; }
   std::string url_of_stranger() const override {
     return "amqp://school:wrong@127.0.0.1:" + std::to_string(port_) + "?topic=lessons";
   }

@@ -11,6 +11,7 @@ public:
   std::string url_of(std::uint16_t port, const std::string& settings) const override {
     return "redis://:secret@127.0.0.1:" + std::to_string(port) + "?topic=lessons" + settings;
   }
+  std::string member(const std::string& name) const override { return "&consumer=" + name; }
   std::string url_of_stranger() const override {
     return "redis://:wrong@127.0.0.1:" + std::to_string(port_) + "?topic=lessons";
   }

@@ -3,6 +3,7 @@
 #include "tests/mirrors/kafka_broker.hpp"
 #include "tests/mirrors/mirror_cases.hpp"
 #include "tests/mirrors/mirrored.hpp"
+#include "tests/mirrors/source_cases.hpp"
 #include <algorithm>
 #include <ctime>
 #include <iostream>
@@ -284,4 +285,42 @@ TEST_CASE("G113: a Kafka of yours gets everything") {
   for (const auto& one : read_kafka(text.substr(0, text.find('?')), topic))
     seen.push_back(from_cloudevent(one.value));
   check_has_all(seen, here.published());
+}
+
+// -- sources
+// ---------------------------------------------------------------------------------------
+
+TEST_CASE("G116: a source at Kafka gets what a mirror wrote there, once and in order") {
+  kafka_broker at;
+  source_gets_what_a_mirror_wrote(at);
+}
+
+TEST_CASE("G116: a source at Kafka goes on when the server has been killed and started") {
+  kafka_broker at;
+  source_goes_on_after_a_kill(at);
+}
+
+TEST_CASE("G116: a source that Kafka refuses is told why in the server's words") {
+  kafka_broker at;
+  source_is_refused(at);
+}
+
+TEST_CASE("G117: what a source at Kafka cannot read is a dead letter, and can be read again") {
+  kafka_broker at;
+  source_buries_what_it_cannot_read(at);
+}
+
+TEST_CASE("G116: what a source at Kafka did not acknowledge is the next one's") {
+  kafka_broker at;
+  source_that_ends_leaves_its_messages(at);
+}
+
+TEST_CASE("G116: sources of a group at Kafka share the messages") {
+  kafka_broker at;
+  sources_of_a_group_share(at);
+}
+
+TEST_CASE("G116: a source at Kafka waits while the bus has no room") {
+  kafka_broker at;
+  source_waits_for_the_bus(at);
 }

@@ -3,6 +3,7 @@
 #include "tests/mirrors/mirror_cases.hpp"
 #include "tests/mirrors/mirrored.hpp"
 #include "tests/mirrors/nats_broker.hpp"
+#include "tests/mirrors/source_cases.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/lessons.hpp"
 #include "tests/support/tcp_proxy.hpp"
@@ -118,13 +119,10 @@ TEST_CASE("G113: a stream that is full is an outage until there is room") {
 TEST_CASE("G113: what no stream takes is a dead letter in the end") {
   nats_broker to(jetstream);
   to.start();
-  mirrored here(to.url() + "&ack_timeout=2s", mirrored::impatient());
-  publish_options elsewhere{.subject = "of.two.words"}; // the stream takes one
-  REQUIRE(publish_lesson(*here, "k", "0", elsewhere));
-  REQUIRE(here->swap_mirror(
-      "copy", open_transport("nats://edu:secret@127.0.0.1:" + std::to_string(to.port()) +
-                             "?jetstream=true&topic=nowhere.{subject}")
-                  .value()));
+  mirrored here("nats://edu:secret@127.0.0.1:" + std::to_string(to.port()) +
+                    "?jetstream=true&topic=nowhere.{name}",
+                mirrored::impatient());
+  REQUIRE(publish_lesson(*here, "k", "0"));
   here.drain();
   const auto dead = here.dead_letters();
   REQUIRE(dead.size() == 1);
@@ -194,4 +192,72 @@ TEST_CASE("G114: CloudEvents in binary mode are headers of NATS, percent-encoded
   CHECK(header_of(all.front().headers, "ce-partitionkey") == "k");
   CHECK(header_of(all.front().headers, "ce-tenant") == "%C3%A9cole%201");
   CHECK(header_of(all.front().headers, "edupulse-via") == "paris%20lyon");
+}
+
+// -- sources
+// ---------------------------------------------------------------------------------------
+
+TEST_CASE("G116: a source at JetStream gets what a mirror wrote there, once and in order") {
+  nats_broker at(jetstream);
+  source_gets_what_a_mirror_wrote(at);
+}
+
+TEST_CASE("G116: a source at JetStream goes on when the server has been killed and started") {
+  nats_broker at(jetstream);
+  source_goes_on_after_a_kill(at);
+}
+
+TEST_CASE("G116: a source at JetStream loses nothing to connections that are reset") {
+  nats_broker at(jetstream);
+  source_goes_on_after_resets(at);
+}
+
+TEST_CASE("G116: a source that JetStream refuses is told why in the server's words") {
+  nats_broker at(jetstream);
+  source_is_refused(at);
+}
+
+TEST_CASE("G117: what a source at JetStream cannot read is a dead letter, and can be read again") {
+  nats_broker at(jetstream);
+  source_buries_what_it_cannot_read(at);
+}
+
+TEST_CASE("G116: what a source at JetStream did not acknowledge is the next one's") {
+  nats_broker at(jetstream);
+  source_that_ends_leaves_its_messages(at);
+}
+
+TEST_CASE("G116: sources of a group at JetStream share the messages") {
+  nats_broker at(jetstream);
+  sources_of_a_group_share(at);
+}
+
+TEST_CASE("G116: a source at JetStream waits while the bus has no room") {
+  nats_broker at(jetstream);
+  source_waits_for_the_bus(at);
+}
+
+TEST_CASE("G116: a source at NATS gets what a mirror wrote there, once and in order") {
+  nats_broker at(core);
+  source_gets_what_a_mirror_wrote(at);
+}
+
+TEST_CASE("G116: a source that NATS refuses is told why in the server's words") {
+  nats_broker at(core);
+  source_is_refused(at);
+}
+
+TEST_CASE("G117: what a source at NATS cannot read is a dead letter, and can be read again") {
+  nats_broker at(core);
+  source_buries_what_it_cannot_read(at);
+}
+
+TEST_CASE("G116: sources of a group at NATS share the messages") {
+  nats_broker at(core);
+  sources_of_a_group_share(at);
+}
+
+TEST_CASE("G116: a source at NATS waits while the bus has no room") {
+  nats_broker at(core);
+  source_waits_for_the_bus(at);
 }

@@ -3,6 +3,7 @@
 #include "tests/mirrors/mirror_cases.hpp"
 #include "tests/mirrors/mirrored.hpp"
 #include "tests/mirrors/rabbitmq_broker.hpp"
+#include "tests/mirrors/source_cases.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/lessons.hpp"
 #include <algorithm>
@@ -178,4 +179,39 @@ TEST_CASE("G113: TLS to RabbitMQ, which must show a certificate of its name and 
     CHECK(refused->health().is == transport_health::state::down);
     CHECK_THAT(refused->health().why, Contains(word));
   }
+}
+
+// -- sources
+// ---------------------------------------------------------------------------------------
+
+TEST_CASE("G116: a source at RabbitMQ gets what a mirror wrote there, once and in order") {
+  source_gets_what_a_mirror_wrote(shared());
+}
+
+TEST_CASE("G116: a source at RabbitMQ goes on when the server has been killed and started") {
+  source_goes_on_after_a_kill(shared());
+}
+
+TEST_CASE("G116: a source at RabbitMQ loses nothing to connections that are reset") {
+  source_goes_on_after_resets(shared());
+}
+
+TEST_CASE("G116: a source that RabbitMQ refuses is told why in the server's words") {
+  source_is_refused(shared());
+}
+
+TEST_CASE("G117: what a source at RabbitMQ cannot read is a dead letter, and can be read again") {
+  source_buries_what_it_cannot_read(shared());
+}
+
+TEST_CASE("G116: what a source at RabbitMQ did not acknowledge is the next one's") {
+  source_that_ends_leaves_its_messages(shared());
+}
+
+TEST_CASE("G116: sources of a group at RabbitMQ share the messages") {
+  sources_of_a_group_share(shared());
+}
+
+TEST_CASE("G116: a source at RabbitMQ waits while the bus has no room") {
+  source_waits_for_the_bus(shared());
 }

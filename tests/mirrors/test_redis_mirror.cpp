@@ -3,6 +3,7 @@
 #include "tests/mirrors/mirror_cases.hpp"
 #include "tests/mirrors/mirrored.hpp"
 #include "tests/mirrors/redis_broker.hpp"
+#include "tests/mirrors/source_cases.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/lessons.hpp"
 #include <edupulse/transports.hpp>
@@ -89,4 +90,47 @@ TEST_CASE("G114: a mirror to Redis sends what has its metadata, and no more") {
 TEST_CASE("G113: a mirror to a Redis that hangs can be detached") {
   redis_broker to;
   mirror_that_ends_while_the_server_is_paused(to);
+}
+
+// -- sources
+// ---------------------------------------------------------------------------------------
+
+TEST_CASE("G116: a source at Redis gets what a mirror wrote there, once and in order") {
+  redis_broker at;
+  source_gets_what_a_mirror_wrote(at);
+}
+
+TEST_CASE("G116: a source at Redis goes on when the server has been killed and started") {
+  redis_broker at;
+  source_goes_on_after_a_kill(at);
+}
+
+TEST_CASE("G116: a source at Redis loses nothing to connections that are reset") {
+  redis_broker at;
+  source_goes_on_after_resets(at);
+}
+
+TEST_CASE("G116: a source that Redis refuses is told why in the server's words") {
+  redis_broker at;
+  source_is_refused(at);
+}
+
+TEST_CASE("G117: what a source at Redis cannot read is a dead letter, and can be read again") {
+  redis_broker at;
+  source_buries_what_it_cannot_read(at);
+}
+
+TEST_CASE("G116: what a source at Redis did not acknowledge is the next one's") {
+  redis_broker at;
+  source_that_ends_leaves_its_messages(at);
+}
+
+TEST_CASE("G116: sources of a group at Redis share the messages") {
+  redis_broker at;
+  sources_of_a_group_share(at);
+}
+
+TEST_CASE("G116: a source at Redis waits while the bus has no room") {
+  redis_broker at;
+  source_waits_for_the_bus(at);
 }

@@ -29,6 +29,8 @@ struct control_options {
   /// What makes a transport of an address: `open_transport` with its `types`. Null: an operator
   /// cannot add mirrors.
   std::function<expected<transport_ptr>(std::string_view url)> transports{};
+  /// The same for sources: `open_source`.
+  std::function<expected<source_ptr>(std::string_view url)> sources{};
   /// Null: the node takes no plugins. Must outlive the socket.
   plugin_desk* plugins = nullptr;
 };

@@ -19,6 +19,8 @@
 #include <edupulse/members.hpp>
 #include <edupulse/options.hpp>
 #include <edupulse/receipt.hpp>
+#include <edupulse/source.hpp>
+#include <edupulse/subscription.hpp>
 #include <edupulse/transport.hpp>
 #include <memory>
 #include <string>
@@ -28,28 +30,6 @@
 namespace edupulse {
 
 class node_impl;
-
-/// A subscription by name. Dropping the handle changes nothing.
-class subscription {
-public:
-  const std::string& name() const noexcept { return name_; }
-  const subscription_id& id() const noexcept { return id_; }
-  /// Returns when no call is running and nothing is owed any more; inside the handler itself it
-  /// takes effect when the call returns. What was waiting is dropped and counted.
-  expected<void> unsubscribe();
-  /// Events wait. Calls that are running end.
-  expected<void> pause();
-  /// Ends a pause, and the quarantine of its scope.
-  expected<void> resume();
-
-private:
-  friend class node;
-  subscription(std::weak_ptr<node_impl> node, std::string name, subscription_id id)
-      : node_(std::move(node)), name_(std::move(name)), id_(id) {}
-  std::weak_ptr<node_impl> node_;
-  std::string name_;
-  subscription_id id_;
-};
 
 /// What a stop left undone.
 struct stop_report {
@@ -128,6 +108,16 @@ public:
   expected<void> swap_mirror(std::string_view name, transport_ptr to);
   expected<void> detach_mirror(std::string_view name);
   std::vector<mirror_status> mirrors() const;
+
+  // -- sources ------------------------------------------------------------------------
+  /// Publishes what comes from `from`, on a thread of its own. The events keep their ids, times and
+  /// metadata. What cannot be read as an event becomes a dead letter of a subscription that is
+  /// named as the source: redriving it reads it again. Errors: those of `subscribe`.
+  expected<void> attach_source(std::string name, source_ptr from);
+  expected<void> attach_source(std::string name, source_ptr from, source_options how);
+  /// Waits for what is being read. Its dead letters stay. Errors: `not_found`.
+  expected<void> detach_source(std::string_view name);
+  std::vector<source_status> sources() const;
 
   // -- dead letters -------------------------------------------------------------------
   expected<std::vector<dead_letter>> dead_letters(const dead_letter_filter& which = {}) const;

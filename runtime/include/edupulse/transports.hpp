@@ -1,7 +1,9 @@
 #pragma once
-// Transports to brokers, by their addresses. docs/mirrors.md has a page for each.
+// Transports to brokers, and sources from them, by their addresses. docs/mirrors.md and
+// docs/sources.md are about them.
 
-#include "schemas/json.hpp"
+#include "schemas/event_traits.hpp"
+#include <edupulse/source.hpp>
 #include <edupulse/transport.hpp>
 #include <string>
 #include <string_view>
@@ -30,7 +32,37 @@ namespace edupulse {
 /// `types`: schemas by name, of events that this program was not compiled with; any thread.
 expected<transport_ptr> open_transport(std::string_view url, type_lookup types = {});
 
-/// The schemes that `open_transport` knows in this build.
+/// A source at the broker at `url`, for `node::attach_source`:
+///
+///     redis://:password@cache.example:6379?topic=lessons&group=search
+///
+/// The scheme chooses the broker, the settings are those of its page; these are the same for all:
+///
+///     topic            what is read: several with commas in between
+///     group            readers of the same group share the messages        [edupulse]
+///     from             where a group begins that is new: begin, now        [begin]
+///     acknowledge      accepted, concluded: see `acknowledge_when`         [accepted]
+///     in_flight        messages that are not concluded                     [1024]
+///     event            the event of messages that do not name one          [none]
+///     mark             the name of this cluster                            [none]
+///     strict           unknown fields make a message malformed             [false]
+///     connect_timeout  of one attempt                                      [2s]
+///
+/// Returns at once, as `open_transport`, and with its errors.
+expected<source_ptr> open_source(std::string_view url, type_lookup types = {});
+
+/// A lookup of events that are compiled in: `types_of<LessonPublished, LessonRemoved>()`.
+template <class... Events> type_lookup types_of() {
+  (require_event<Events>(), ...);
+  return [](std::string_view name) {
+    const event_type* found = nullptr;
+    const auto look = [&](const event_type& one) { found = one.name == name ? &one : found; };
+    (look(event_traits<Events>::type()), ...);
+    return found;
+  };
+}
+
+/// The schemes that `open_transport` and `open_source` know in this build.
 std::vector<std::string> transport_schemes();
 
 } // namespace edupulse

@@ -1,0 +1,52 @@
+#include "runtime/cli/nouns.hpp"
+
+namespace edupulse::cli {
+
+namespace {
+
+struct choice {
+  std::string name;
+  std::string url;
+};
+
+std::string list_text(control::Answer::Reader answer) {
+  table all({"SOURCE", "BROKER", "RECEIVED", "PUBLISHED", "MALFORMED", "ECHOES", "LOST", "WAITING",
+             "WHERE", "WHY"});
+  for (const auto one : answer.getSources())
+    all.add({one.getName().cStr(), one.getHealth().cStr(), std::to_string(one.getReceived()),
+             std::to_string(one.getPublished()), std::to_string(one.getMalformed()),
+             std::to_string(one.getEchoes()), std::to_string(one.getLost()),
+             std::to_string(one.getWaiting()), one.getWhere().cStr(), one.getWhy().cStr()});
+  return all.text("there are no sources");
+}
+
+} // namespace
+
+void add_source(CLI::App& to, tool& with) {
+  auto& noun = add_noun(to, "source", "events that come from brokers");
+  add_verb(noun, with, "ls", "where they come from, how many, and what was wrong",
+           [&with] { return with.show([](auto request) { request.setSourceList(); }, list_text); });
+  const auto what = std::make_shared<choice>();
+  const auto named = [what](CLI::App& verb) {
+    verb.add_option("NAME", what->name, "as `edupulse source ls` says it")->required();
+  };
+  auto& add = add_verb(noun, with, "add", "publishes what is there, from now on", [&with, what] {
+    return with.show(
+        [&](auto request) {
+          auto made = request.initSourceAdd();
+          made.setName(what->name);
+          made.setUrl(what->url);
+        },
+        [&](auto) { return printable(what->name) + " is a source\n"; });
+  });
+  named(add);
+  add.add_option("--from", what->url, "kafka://host:9092?topic=lessons: see docs/sources.md")
+      ->required();
+  named(add_verb(noun, with, "rm", "ends it; what is not acknowledged stays at the broker",
+                 [&with, what] {
+                   return with.show([&](auto request) { request.setSourceRemove(what->name); },
+                                    [&](auto) { return printable(what->name) + " is gone\n"; });
+                 }));
+}
+
+} // namespace edupulse::cli
