@@ -2,6 +2,7 @@
 // A real server of a broker, for tests of the mirrors to it.
 
 #include "tests/support/program.hpp"
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -43,6 +44,8 @@ public:
   }
   /// What was delivered and not acknowledged comes before everything else.
   virtual bool redelivers_in_order() const { return true; }
+  /// How long it must be gone, so that it does not wait for readers that it knew.
+  virtual std::chrono::milliseconds forgets_readers_after() const { return {}; }
   /// A setting for a source of a group: which of its members it is.
   virtual std::string member(const std::string&) const { return {}; }
   /// A setting for a source that is given little at once.

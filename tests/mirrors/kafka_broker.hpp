@@ -34,6 +34,14 @@ public:
   void pause() override { set_delay(std::chrono::hours(1)); }
   void resume() override;
   std::string url_of(std::uint16_t, const std::string& settings) const override;
+  std::string source_url(std::uint16_t, const std::string& settings) const override {
+    return "kafka://" + hosts() + "?topic=lessons&ack_timeout=1s&connect_timeout=500ms" +
+           "&rdkafka.session.timeout.ms=6000&rdkafka.heartbeat.interval.ms=500" + settings;
+  }
+  /// It ends the process when a member comes back while it waits for who the member was before.
+  std::chrono::milliseconds forgets_readers_after() const override {
+    return std::chrono::seconds(7);
+  }
   std::string url_of_stranger() const override;
   std::string refusal() const override;
   std::vector<seen_event> read() override;

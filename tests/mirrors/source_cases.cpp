@@ -111,6 +111,7 @@ void source_goes_on_after_a_kill(broker& at) {
   at.kill();
   here.publish_for(500ms);
   eventually([&] { return there.status().health.is == transport_health::state::down; });
+  rest(at.forgets_readers_after());
   at.start();
   here.publish_for(500ms);
   here.drain();
