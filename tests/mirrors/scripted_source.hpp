@@ -59,10 +59,16 @@ private:
 
 class scripted_source final : public source {
 public:
-  explicit scripted_source(scripted_broker& of, std::size_t batch = 10) : of_(of), batch_(batch) {}
+  explicit scripted_source(scripted_broker& of, type_lookup types = {})
+      : of_(of), types_(std::move(types)) {}
 
   std::string_view name() const noexcept override { return "script"; }
   std::string where() const override { return "script://here"; }
+  source_options options() const override {
+    source_options made;
+    made.types = types_;
+    return made;
+  }
   expected<void> connect(std::string_view) override {
     std::lock_guard guard(of_.mutex_);
     ++of_.connects_;
@@ -77,7 +83,7 @@ public:
     if (auto good = trouble(); !good)
       return tl::unexpected(good.error());
     std::vector<inbound_message> made;
-    for (auto at = from(); at != of_.kept_.end() && made.size() < batch_; ++at) {
+    for (auto at = from(); at != of_.kept_.end() && made.size() < batch; ++at) {
       made.push_back(at->second);
       made.back().token = next_ = at->first;
     }
@@ -105,7 +111,8 @@ private:
   }
 
   scripted_broker& of_;
-  const std::size_t batch_;
+  const type_lookup types_;
+  static constexpr std::size_t batch = 10;
   std::uint64_t next_ = 0;
 };
 

@@ -230,4 +230,35 @@ void source_waits_for_the_bus(broker& at) {
   check_all_acknowledged(there);
 }
 
+void source_reads_every_form(broker& at) {
+  at.start();
+  sourced there(at.source_url(at.port(), new_group()));
+  there.await_up();
+  mirrored here(at.url(), at.pace());
+  for (const auto* form :
+       {"cloudevents", "cloudevents-json", "cloudevents-capnp", "flattened", "envelope"}) {
+    const auto to = open_transport(at.url(std::string("&format=") + form)).value();
+    REQUIRE(here->swap_mirror("copy", to));
+    here.publish(50);
+    here.drain();
+  }
+  await_all(there, here);
+  check_order(there.seen());
+  CHECK(there->dead_letters().value().empty());
+}
+
+void source_leaves_out_echoes(broker& at) {
+  at.start();
+  sourced there(at.source_url(at.port(), new_group() + "&mark=lyon"));
+  there.await_up();
+  mirrored here(at.url("&mark=lyon"), at.pace());
+  here.publish(30);
+  here.drain();
+  REQUIRE(here->swap_mirror("copy", open_transport(at.url("&mark=paris")).value()));
+  here.publish(1);
+  eventually([&] { return there.ids() == 1; });
+  CHECK(there.status().echoes == 30);
+  check_all_acknowledged(there);
+}
+
 } // namespace edupulse::test

@@ -15,5 +15,7 @@ void source_buries_what_it_cannot_read(broker& at);
 void source_that_ends_leaves_its_messages(broker& at);
 void sources_of_a_group_share(broker& at);
 void source_waits_for_the_bus(broker& at);
+void source_reads_every_form(broker& at);
+void source_leaves_out_echoes(broker& at);
 
 } // namespace edupulse::test

@@ -12,7 +12,7 @@ edupulse source ls --json >"$place/sources"
 for one in '"received": 2' '"published": 1' '"malformed": 1' '"acknowledged": 2' '"health": "up"'; do
   grep -q "$one" "$place/sources" || { cat "$place/sources"; exit 1; }
 done
-edupulse dead ls lessons | grep -q title
+edupulse dead ls --subscription lessons | grep -q title
 edupulse source rm lessons | grep -q 'lessons is gone'
 edupulse source ls | grep -q 'there are no sources'
 stop_all

@@ -324,3 +324,13 @@ TEST_CASE("G116: a source at Kafka waits while the bus has no room") {
   kafka_broker at;
   source_waits_for_the_bus(at);
 }
+
+TEST_CASE("G116: a source at Kafka reads every form that a mirror writes") {
+  kafka_broker at;
+  source_reads_every_form(at);
+}
+
+TEST_CASE("G116: a source at Kafka leaves out what a mirror of its cluster sent") {
+  kafka_broker at;
+  source_leaves_out_echoes(at);
+}

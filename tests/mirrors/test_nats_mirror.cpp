@@ -261,3 +261,13 @@ TEST_CASE("G116: a source at NATS waits while the bus has no room") {
   nats_broker at(core);
   source_waits_for_the_bus(at);
 }
+
+TEST_CASE("G116: a source at NATS reads every form that a mirror writes") {
+  nats_broker at(GENERATE(core, jetstream));
+  source_reads_every_form(at);
+}
+
+TEST_CASE("G116: a source at NATS leaves out what a mirror of its cluster sent") {
+  nats_broker at(GENERATE(core, jetstream));
+  source_leaves_out_echoes(at);
+}

@@ -215,3 +215,11 @@ TEST_CASE("G116: sources of a group at RabbitMQ share the messages") {
 TEST_CASE("G116: a source at RabbitMQ waits while the bus has no room") {
   source_waits_for_the_bus(shared());
 }
+
+TEST_CASE("G116: a source at RabbitMQ reads every form that a mirror writes") {
+  source_reads_every_form(shared());
+}
+
+TEST_CASE("G116: a source at RabbitMQ leaves out what a mirror of its cluster sent") {
+  source_leaves_out_echoes(shared());
+}

@@ -134,3 +134,13 @@ TEST_CASE("G116: a source at Redis waits while the bus has no room") {
   redis_broker at;
   source_waits_for_the_bus(at);
 }
+
+TEST_CASE("G116: a source at Redis reads every form that a mirror writes") {
+  redis_broker at;
+  source_reads_every_form(at);
+}
+
+TEST_CASE("G116: a source at Redis leaves out what a mirror of its cluster sent") {
+  redis_broker at;
+  source_leaves_out_echoes(at);
+}

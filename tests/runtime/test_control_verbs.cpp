@@ -1,11 +1,13 @@
 // What the requests of a control socket do.
 
 #include "runtime/control/plugin_desk.hpp"
+#include "tests/mirrors/scripted_source.hpp"
 #include "tests/support/control_end.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/lessons.hpp"
 #include "tests/support/scratch_dir.hpp"
 #include <edupulse/control.hpp>
+#include <edupulse/transports.hpp>
 #include <sstream>
 #include <unistd.h>
 
@@ -315,6 +317,55 @@ TEST_CASE("G115: a node that takes no mirrors says so") {
   const office none;
   CHECK(none.tell([](auto request) { request.initMirrorAdd().setName("copy"); }).text() ==
         "this node takes no mirrors");
+}
+
+TEST_CASE("G116: an operator adds a source, sees what it has brought, and ends it") {
+  scripted_broker broker;
+  broker.put_lesson("k", "t");
+  broker.put({.body = "none"});
+  office one({.sources = [&](std::string_view url) -> expected<source_ptr> {
+    if (url == "script://here")
+      return std::make_unique<scripted_source>(broker, types_of<LessonPublished>());
+    return fail(errc::invalid_option, "no such broker");
+  }});
+  const auto add = [&](const char* name, const char* url) {
+    return one.tell([&](auto request) {
+      auto made = request.initSourceAdd();
+      made.setName(name);
+      made.setUrl(url);
+    });
+  };
+  const auto list = [&] { return one.tell([](auto request) { request.setSourceList(); }); };
+  const auto remove = [&](const char* name) {
+    return one.tell([&](auto request) { request.setSourceRemove(name); });
+  };
+  CHECK((*list()).getSources().size() == 0);
+  CHECK(add("in", "other://there").text() == "no such broker");
+  CHECK(add("in", "script://here").trouble().empty());
+  CHECK(add("in", "script://here").trouble() == "duplicate_name");
+  eventually([&] { return one.seen.size() == 1 && broker.left() == 0; });
+  eventually([&] { return (*list()).getSources()[0].getAcknowledged() == 2; });
+  {
+    const auto told = list();
+    const auto source = (*told).getSources()[0];
+    CHECK(source.getName() == "in");
+    CHECK(source.getSource() == "script");
+    CHECK(source.getWhere() == "script://here");
+    CHECK(source.getHealth() == "up");
+    CHECK(source.getReceived() == 2);
+    CHECK(source.getPublished() == 1);
+    CHECK(source.getMalformed() == 1);
+    CHECK(source.getWaiting() == 0);
+  }
+  CHECK(remove("indexer").trouble() == "not_found"); // a subscription, and no source
+  CHECK(remove("in").trouble().empty());
+  CHECK((*list()).getSources().size() == 0);
+}
+
+TEST_CASE("G116: a node that takes no sources says so") {
+  const office none;
+  CHECK(none.tell([](auto request) { request.initSourceAdd().setName("in"); }).text() ==
+        "this node takes no sources");
 }
 
 TEST_CASE("after its node has stopped, a control socket says that, and does not hang") {
