@@ -105,8 +105,9 @@ void compare(report& to, const bare_client& with, bool quick) {
     const auto url = server->url + "&format=" + std::string(edupulse::to_string(form));
     std::vector<double> ours, bare, ratio, our_cpu, bare_cpu;
     for (int round = 0; round < (quick ? 1 : 5); ++round) {
-      const auto theirs =
-          timed(events, [&] { with.publish(*server, events, message.body, message.content_type); });
+      const auto theirs = timed(events, [&] {
+        with.publish(*server, events, message.body, std::string(message.content_type));
+      });
       const auto mirror = run_mirror(url, events);
       ours.push_back(mirror.per_second);
       bare.push_back(theirs.per_second);

@@ -4,7 +4,7 @@
 #include "schemas/codec.hpp"
 #include <algorithm>
 #include <array>
-#include <capnp/serialize.h>
+#include <span>
 
 namespace edupulse {
 
@@ -22,10 +22,11 @@ constexpr std::string_view capnp_type = "application/x-capnproto";
 
 /// A message that any Cap'n Proto library reads: with its table of one segment.
 std::string framed(std::span<const capnp::word> words) {
-  const kj::ArrayPtr<const capnp::word> segment(words.data(), words.size());
-  const auto flat = capnp::messageToFlatArray(kj::arrayPtr(&segment, 1));
-  const auto bytes = flat.asBytes();
-  return {reinterpret_cast<const char*>(bytes.begin()), bytes.size()};
+  const std::uint32_t table[2] = {0, static_cast<std::uint32_t>(words.size())};
+  std::string made;
+  made.reserve(sizeof table + words.size_bytes());
+  made.append(reinterpret_cast<const char*>(table), sizeof table);
+  return made.append(reinterpret_cast<const char*>(words.data()), words.size_bytes());
 }
 
 std::string framed_payload(const envelope& event) {
@@ -42,7 +43,7 @@ const event_type* type_of(const envelope& event, const message_options& how) {
 expected<void> write_binary(const envelope& event, const message_options& how, broker_message& to) {
   const bool as_json = how.form == message_form::cloudevents_json;
   to.content_type = as_json ? json_type : capnp_type;
-  auto attributes = to_cloud_attributes(event, to.content_type);
+  auto attributes = to_cloud_attributes(event, std::string(to.content_type));
   if (!attributes)
     return tl::unexpected(std::move(attributes.error()));
   for (auto& [name, value] : *attributes)

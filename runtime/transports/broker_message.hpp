@@ -42,7 +42,7 @@ struct message_options {
 
 struct broker_message {
   std::string topic;
-  std::string content_type;
+  std::string_view content_type;                            ///< static, ends with a zero
   std::vector<std::pair<std::string, std::string>> headers; ///< without the content type
   std::string body;
 };

@@ -122,6 +122,7 @@ void kafka_session::close() {
   ::rd_kafka_purge(to_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
   while (in_flight_ > 0)
     ::rd_kafka_poll(to_.get(), 100);
+  tell_stored();
   to_.reset();
 }
 
@@ -205,7 +206,7 @@ void kafka_session::answer(std::unique_ptr<letter> one, int code) {
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
     last_error_.clear();
     lost_ = false;
-    return what.done.complete(outcome::ok());
+    return stored_.push_back(std::move(what.done));
   }
   const auto words = "kafka: topic " + what.message.topic + ": " + words_of(code);
   const auto is = verdict_of(code);
@@ -234,6 +235,7 @@ void kafka_session::send_suspects() {
   const auto finish = [this] {
     while (in_flight_ > 0 && outage_.empty())
       ::rd_kafka_flush(to_.get(), 100);
+    tell_stored();
   };
   finish();
   while (!suspects_.empty() && outage_.empty()) {
@@ -249,6 +251,7 @@ expected<void> kafka_session::serve() {
   eventfd_t rung;
   ::eventfd_read(ready_.number(), &rung);
   ::rd_kafka_poll(to_.get(), 0);
+  tell_stored();
   if (!suspects_.empty())
     send_suspects();
   // While something is on its way librdkafka connects again by itself, and loses and repeats

@@ -44,6 +44,7 @@ private:
   expected<void> serve();
   void send_suspects();
   void answer(std::unique_ptr<letter> one, int code);
+  void tell_stored() { deferral::complete_all(stored_, outcome::ok()); }
   void note_error(int code, const char* words);
   void close();
   tl::unexpected<error> over();
@@ -57,10 +58,11 @@ private:
   /// Brokers refuse a whole request for one message in it. These were in such a request, and each
   /// goes once more, in one of its own.
   std::vector<std::unique_ptr<letter>> suspects_;
-  std::string outage_;     ///< why this connection is over; empty: it is not
-  std::string last_error_; ///< of a connection, since something was delivered
-  bool lost_ = false;      ///< no broker is connected, or this producer is of no use any more
-  bool dropping_ = false;  ///< what is open is not answered, and so sent again by a successor
+  std::vector<deferral> stored_; ///< to be told together
+  std::string outage_;           ///< why this connection is over; empty: it is not
+  std::string last_error_;       ///< of a connection, since something was delivered
+  bool lost_ = false;            ///< no broker is connected, or this producer is of no use any more
+  bool dropping_ = false;        ///< what is open is not answered, and so sent again by a successor
 };
 
 } // namespace edupulse

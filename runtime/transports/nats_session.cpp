@@ -25,7 +25,7 @@ nats_message make_message(const broker_message& from) {
                        static_cast<int>(from.body.size())) != NATS_OK)
     return {};
   nats_message owned(made);
-  bool good = ::natsMsgHeader_Set(made, "content-type", from.content_type.c_str()) == NATS_OK;
+  bool good = ::natsMsgHeader_Set(made, "content-type", from.content_type.data()) == NATS_OK;
   for (const auto& [name, value] : from.headers)
     good = good && ::natsMsgHeader_Set(made, name.c_str(), value.c_str()) == NATS_OK;
   return good ? std::move(owned) : nats_message();
@@ -108,7 +108,9 @@ nats_session::~nats_session() { close(); }
 
 void nats_session::close() noexcept {
   if (acks_) {
-    acks_->answer_all(outcome::unavailable(nats_said("the connection ended")));
+    const auto why = outcome::unavailable(nats_said("the connection ended"));
+    acks_->answer_all(why);
+    deferral::complete_all(unconfirmed_, why);
     careful_ = careful_ || acks_->denied();
   }
   acks_.reset();
@@ -121,6 +123,7 @@ void nats_session::close() noexcept {
 
 tl::unexpected<error> nats_session::over(std::string why) {
   acks_->answer_all(outcome::unavailable(why));
+  deferral::complete_all(unconfirmed_, outcome::unavailable(why));
   close();
   return fail(errc::io, std::move(why));
 }
@@ -199,11 +202,11 @@ expected<void> nats_session::confirm() {
   most_unconfirmed_ = std::min(portion * 2, largest_portion);
   if (!careful_ && !new_denial().empty())
     return begin_to_be_careful();
-  acks_->answer_all(outcome::ok());
+  deferral::complete_all(unconfirmed_, outcome::ok());
   return {};
 }
 
-/// The token is answered at once, or waits among `acks_`.
+/// The token is answered at once, or waits among `unconfirmed_` or `acks_`.
 expected<void> nats_session::send_one(outgoing& one) {
   const auto& topic = one.message.topic;
   if (!is_subject(topic)) {
@@ -214,43 +217,69 @@ expected<void> nats_session::send_one(outgoing& one) {
     one.done.complete(outcome::reject(nats_said(no)));
     return {};
   }
-  natsMsg* sent = make_message(one.message).release();
-  const auto key = has_stream() ? nats_acks::key_of(sent) : ++sent_;
-  const auto id = to_string(one.done.event().id());
-  acks_->expect(key, std::move(one.done)); // its acknowledgement may be quicker than we are
-  const auto status = has_stream() ? store(sent, id) : publish(sent);
-  if (status != NATS_OK) {
+  return has_stream() ? store(one) : publish(one);
+}
+
+expected<void> nats_session::publish(outgoing& one) {
+  const auto sent = make_message(one.message);
+  unconfirmed_.push_back(std::move(one.done));
+  if (const auto status = ::natsConnection_PublishMsg(to_, sent.get()); status != NATS_OK) {
     auto what = outcome_of(status, nats_words(status));
     if (what.what() == outcome::kind::unavailable)
       return over(acks_->lost().empty() ? std::string(what.reason()) : acks_->lost());
-    acks_->answer(key, std::move(what));
+    unconfirmed_.back().complete(std::move(what));
+    unconfirmed_.pop_back();
     return {};
   }
-  if (!careful_ || allowed_.contains(topic))
-    return {};
-  if (auto good = flush(); !good)
-    return good;
-  if (!new_denial().empty())
-    acks_->answer(key, outcome::reject(nats_said(known_denial(topic))));
-  else if (allowed_.size() < 10'000)
-    allowed_.insert(topic);
+  const auto denial = denial_of_last(one.message.topic);
+  if (!denial)
+    return tl::unexpected(denial.error());
+  if (!denial->empty()) {
+    unconfirmed_.back().complete(outcome::reject(nats_said(*denial)));
+    unconfirmed_.pop_back();
+  }
   return {};
 }
 
-natsStatus nats_session::publish(natsMsg* what) {
-  const nats_message owned(what);
-  return ::natsConnection_PublishMsg(to_, what);
+/// Why the message that was sent last may not be published there. Empty: it may, as far as is
+/// known.
+expected<std::string> nats_session::denial_of_last(const std::string& topic) {
+  if (!careful_ || allowed_.contains(topic))
+    return std::string();
+  if (auto good = flush(); !good)
+    return tl::unexpected(std::move(good.error()));
+  if (!new_denial().empty())
+    return std::string(known_denial(topic));
+  if (allowed_.size() < 10'000)
+    allowed_.insert(topic);
+  return std::string();
 }
 
-/// `what` is the library's until its acknowledgement comes.
-natsStatus nats_session::store(natsMsg* what, const std::string& id) {
+/// The message is the library's until its acknowledgement comes.
+expected<void> nats_session::store(outgoing& one) {
+  natsMsg* sent = make_message(one.message).release();
+  const auto key = nats_acks::key_of(sent);
+  const auto id = to_string(one.done.event().id());
+  acks_->expect(key, std::move(one.done)); // its acknowledgement may be quicker than we are
   jsPubOptions options;
   ::jsPubOptions_Init(&options);
   options.MsgId = id.c_str(); // of those with the same id the stream keeps one
   options.MaxWait = as_ms(how_.ack_timeout);
-  const auto status = ::js_PublishMsgAsync(stream_, &what, &options);
-  ::natsMsg_Destroy(what); // still ours when it failed
-  return status;
+  const auto status = ::js_PublishMsgAsync(stream_, &sent, &options);
+  if (status == NATS_OK) {
+    const auto denial = denial_of_last(one.message.topic);
+    if (!denial)
+      return tl::unexpected(denial.error());
+    if (!denial->empty())
+      acks_->answer(key, outcome::reject(nats_said(*denial)));
+    return {};
+  }
+  auto what = outcome_of(status, nats_words(status));
+  ::natsMsg_Destroy(sent); // still ours
+  if (what.what() == outcome::kind::unavailable)
+    return over(acks_->lost().empty() ? std::string(what.reason()) : acks_->lost());
+  acks_->answer(key, std::move(what));
+  return {};
 }
 
 /// The server has read all that was sent before. The library's own word is not enough (3.4): it

@@ -29,8 +29,9 @@ private:
   expected<nats_options> make_options();
   expected<void> open_jetstream();
   expected<void> send_one(outgoing& one);
-  natsStatus publish(natsMsg* what);
-  natsStatus store(natsMsg* what, const std::string& id);
+  expected<void> publish(outgoing& one);
+  expected<std::string> denial_of_last(const std::string& topic);
+  expected<void> store(outgoing& one);
   expected<void> confirm();
   expected<void> flush();
   std::string new_denial();
@@ -46,7 +47,7 @@ private:
   std::shared_ptr<nats_acks> acks_; ///< of this connection
   natsConnection* to_ = nullptr;
   jsCtx* stream_ = nullptr;
-  std::uintptr_t sent_ = 0; ///< of core: numbers of messages
+  std::vector<deferral> unconfirmed_; ///< of core: since the last flush
   static constexpr std::size_t largest_portion = 1u << 20;
   static constexpr std::size_t least_portion = 4096;
   std::size_t most_unconfirmed_ = largest_portion; ///< of core: bytes between two flushes

@@ -54,7 +54,7 @@ inbound_message written(const envelope& event, message_form form, const std::str
   how.form = form;
   how.header_prefix = prefix;
   const auto made = to_message(event, how).value();
-  return {1, "lessons/1", made.topic, made.content_type, made.headers, "", made.body};
+  return {1, "lessons/1", made.topic, std::string(made.content_type), made.headers, "", made.body};
 }
 
 inbound_message json(std::string body) {
