@@ -1,7 +1,10 @@
 # For scripts that run the commands of a page as they stand there: free ports in place of the
-# page's, a directory of its own in place of /tmp/school. Set `page`, then call `run_page BINDIR`.
+# page's, a directory of its own in place of /tmp/school, and a Kafka of one's own for the page's if
+# `page_kafka` says where that is. Then call `run_page PAGE BUILD`.
 
 place=$(mktemp -d)
+debians_python=/usr/bin/python3 # another one need not have the packages that ./dev test installs
+[ -x $debians_python ] || debians_python=python3
 cleanup() {
   [ $? -eq 0 ] || cat "$place/said" "$place/errors" || true
   jobs -p | xargs -r kill -9 2>/dev/null || true
@@ -35,6 +38,7 @@ run_page() { # PAGE BUILD
                 /^```sh/ && ours {inside = 1; next} /^```/ {inside = ours = 0} inside' "$1")
   script=${script//'$PWD/build/release'/$2}
   script=${script//'/tmp/school'/$place}
+  script=${script//kafka.example:9092/${page_kafka:-kafka.example:9092}}
   for port in "${page_ports[@]}"; do
     script=${script//$port/${ports[number]}}
     number=$((number + 1))

@@ -30,4 +30,6 @@ expect 'copy is a mirror'
 expect '"specversion":"1.0"'
 expect '"title":"Quantum"'
 edupulse mirror ls --json | grep -q '"lag": 0'
+edupulse event publish lesson.published '{"lessonId": "l2", "title": "Tides"}'
+"$debians_python" "$(dirname "$0")/read_back.py" amqp "127.0.0.1:$amqp" school
 stop_all

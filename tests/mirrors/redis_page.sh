@@ -12,5 +12,6 @@ expect '"specversion":"1.0"'
 expect '"title":"Quantum"'
 expect 'application/cloudevents+json'
 edupulse mirror ls --json | grep -q '"lag": 0'
+"$debians_python" "$(dirname "$0")/read_back.py" redis "127.0.0.1:${ports[7]}" school
 edupulse mirror rm copy | grep -q 'copy is gone'
 stop_all
