@@ -96,8 +96,10 @@ void source_pump::run() {
 }
 
 bool source_pump::connect() {
-  if (quiet()) // nothing more is received, and what is open is delivered again to others
-    return pause(longest_wait), false;
+  if (quiet()) { // nothing more is received, and what is open is delivered again to others
+    pause(longest_wait);
+    return false;
+  }
   set_health(transport_health::state::connecting, {});
   const auto good = from_->connect(node_.options().name + "." + name_);
   up_ = good.has_value();
@@ -195,8 +197,10 @@ expected<void> source_pump::publish(envelope_ptr event, std::uint64_t token,
     const auto admitted = node_.admit(event, longest_wait);
     if (admitted)
       break;
-    if (admitted.error().code != errc::back_pressure)
+    if (admitted.error().code != errc::back_pressure) {
       quiesce();
+      set_health(transport_health::state::down, admitted.error().text);
+    }
     if (quiet())
       return {};
     if (auto good = stay_alive(); !good)
