@@ -46,8 +46,7 @@ expected<void> node::detach_source(std::string_view name) { return impl_->detach
 
 std::vector<source_status> node::sources() const { return impl_->sources(); }
 
-// -- what the node knows of them
-// -------------------------------------------------------------------
+// -- what the node knows of them -----------------------------------------------------------------
 
 expected<void> node_impl::attach_source(std::string name, source_ptr from, source_options how) {
   if (!from)
