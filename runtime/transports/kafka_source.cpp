@@ -48,7 +48,7 @@ void read_headers(const rd_kafka_message_t& from, inbound_message& to) {
 void kafka_source::closer::operator()(rd_kafka_s* what) const noexcept { ::rd_kafka_destroy(what); }
 
 kafka_source::kafka_source(kafka_conf how, std::size_t batch, source_settings all)
-    : how_(std::move(how)), batch_(batch), all_(std::move(all)) {
+    : broker_source(std::move(all)), how_(std::move(how)), batch_(batch) {
   auto* conf = how_.get();
   ::rd_kafka_conf_set_opaque(conf, this);
   ::rd_kafka_conf_set_error_cb(conf, [](rd_kafka_t*, int code, const char* words, void* self) {

@@ -2,7 +2,7 @@
 // Kafka, read: a member of a consumer group, which commits how far the bus has come in each
 // partition. https://kafka.apache.org/documentation/#consumerconfigs
 
-#include "runtime/transports/broker_factory.hpp"
+#include "runtime/transports/broker_source.hpp"
 #include "runtime/transports/done_prefix.hpp"
 #include "runtime/transports/kafka_session.hpp"
 #include <map>
@@ -14,15 +14,13 @@ struct rd_kafka_topic_partition_list_s;
 
 namespace edupulse {
 
-class kafka_source final : public source {
+class kafka_source final : public broker_source {
 public:
   /// `how` has all properties; the callbacks are ours.
   kafka_source(kafka_conf how, std::size_t batch, source_settings all);
   ~kafka_source() override { end(); }
 
   std::string_view name() const noexcept override { return "kafka"; }
-  std::string where() const override { return all_.where; }
-  source_options options() const override { return all_.options; }
   expected<void> connect(std::string_view client) override;
   expected<std::vector<inbound_message>> receive(duration patience) override;
   expected<void> acknowledge(std::span<const std::uint64_t> tokens) override;
@@ -52,7 +50,6 @@ private:
 
   const kafka_conf how_;
   const std::size_t batch_;
-  const source_settings all_;
   std::unique_ptr<rd_kafka_s, closer> from_;
   std::vector<inbound_message> arrived_;
   std::map<partition, done_prefix> read_;

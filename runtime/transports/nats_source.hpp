@@ -3,6 +3,7 @@
 // and there is nothing to acknowledge. JetStream: a durable pull consumer, whose messages come
 // again until they are acknowledged. https://docs.nats.io/nats-concepts/jetstream/consumers
 
+#include "runtime/transports/broker_source.hpp"
 #include "runtime/transports/nats_client.hpp"
 #include <unordered_map>
 #include <vector>
@@ -16,15 +17,13 @@ struct nats_source_options {
   duration ack_wait{};
 };
 
-class nats_source final : public source {
+class nats_source final : public broker_source {
 public:
   nats_source(nats_login login, nats_source_options how, source_settings all)
-      : login_(std::move(login)), how_(std::move(how)), all_(std::move(all)) {}
+      : broker_source(std::move(all)), login_(std::move(login)), how_(std::move(how)) {}
   ~nats_source() override { end(); }
 
   std::string_view name() const noexcept override { return "nats"; }
-  std::string where() const override { return all_.where; }
-  source_options options() const override { return all_.options; }
   expected<void> connect(std::string_view client) override;
   expected<std::vector<inbound_message>> receive(duration patience) override;
   expected<void> acknowledge(std::span<const std::uint64_t> tokens) override;
@@ -54,7 +53,6 @@ private:
 
   const nats_login login_;
   const nats_source_options how_;
-  const source_settings all_;
   natsConnection* to_ = nullptr;
   jsCtx* jetstream_ = nullptr;
   std::vector<subscription> from_;                       ///< one for each topic

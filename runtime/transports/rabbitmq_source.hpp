@@ -2,6 +2,7 @@
 // RabbitMQ, read: a consumer of one queue, which the broker gives so many messages that are not
 // acknowledged and no more. https://www.rabbitmq.com/docs/consumer-prefetch
 
+#include "runtime/transports/broker_source.hpp"
 #include "runtime/transports/done_prefix.hpp"
 #include "runtime/transports/rabbitmq_client.hpp"
 #include <vector>
@@ -14,15 +15,13 @@ struct rabbitmq_source_options {
   std::uint16_t prefetch = 512;
 };
 
-class rabbitmq_source final : public source {
+class rabbitmq_source final : public broker_source {
 public:
   rabbitmq_source(rabbitmq_login login, rabbitmq_source_options how, source_settings all)
-      : login_(std::move(login)), how_(std::move(how)), all_(std::move(all)) {}
+      : broker_source(std::move(all)), login_(std::move(login)), how_(std::move(how)) {}
   ~rabbitmq_source() override { rabbitmq::say_goodbye(from_); }
 
   std::string_view name() const noexcept override { return "rabbitmq"; }
-  std::string where() const override { return all_.where; }
-  source_options options() const override { return all_.options; }
   expected<void> connect(std::string_view client) override;
   expected<std::vector<inbound_message>> receive(duration patience) override;
   expected<void> acknowledge(std::span<const std::uint64_t> tokens) override;
@@ -39,7 +38,6 @@ private:
 
   const rabbitmq_login login_;
   const rabbitmq_source_options how_;
-  const source_settings all_;
   rabbitmq::connection from_;
   std::vector<inbound_message> arrived_; ///< bounded by the prefetch
   done_prefix open_;                     ///< delivery tags

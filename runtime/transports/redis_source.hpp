@@ -3,6 +3,7 @@
 // consumer had and did not acknowledge comes first after each connect; what a consumer had that is
 // gone is claimed after a while. https://redis.io/docs/latest/develop/data-types/streams/
 
+#include "runtime/transports/broker_source.hpp"
 #include "runtime/transports/redis_client.hpp"
 #include <string>
 #include <unordered_map>
@@ -19,14 +20,12 @@ struct redis_source_options {
   duration claim_after{};
 };
 
-class redis_source final : public source {
+class redis_source final : public broker_source {
 public:
   redis_source(redis_login login, redis_source_options how, source_settings all)
-      : how_(std::move(how)), all_(std::move(all)), to_(std::move(login)) {}
+      : broker_source(std::move(all)), how_(std::move(how)), to_(std::move(login)) {}
 
   std::string_view name() const noexcept override { return "redis"; }
-  std::string where() const override { return all_.where; }
-  source_options options() const override { return all_.options; }
   expected<void> connect(std::string_view client) override;
   expected<std::vector<inbound_message>> receive(duration patience) override;
   expected<void> acknowledge(std::span<const std::uint64_t> tokens) override;
@@ -43,7 +42,6 @@ private:
   inbound_message read(const redisReply& entry, std::size_t stream);
 
   const redis_source_options how_;
-  const source_settings all_;
   redis_client to_;
   std::string consumer_;
   /// Where reading goes on, by stream: an id while there are messages that this consumer had
