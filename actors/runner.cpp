@@ -3,7 +3,6 @@
 #include "actors/runner.hpp"
 #include "schemas/codec.hpp"
 #include "schemas/planted.hpp"
-#include <algorithm>
 #include <cstdlib>
 #include <cxxabi.h>
 #include <exception>
@@ -136,7 +135,7 @@ runner::ending runner::run(batch& work) {
   if (work.probe)
     suspended_ = false;
   for (const auto key : work.freed_keys)
-    std::erase(blocked_, key);
+    blocked_.erase(key);
   const auto size = work.size();
   for (std::uint32_t i = 0; i < size; ++i) {
     if (control_->revoked.load(std::memory_order_relaxed) && !planted("stopped_handler_goes_on"))
@@ -223,8 +222,7 @@ bool runner::steps_aside(batch& work, std::uint32_t i) {
     return true;
   }
   const auto key = key_of(event);
-  const auto held = std::find(blocked_.begin(), blocked_.end(), key);
-  if (key != 0 && held != blocked_.end()) {
+  if (const auto held = blocked_.find(key); key != 0 && held != blocked_.end()) {
     if (!work.opens_key(i)) {
       work.note({i, exception_note::kind::stepped_aside, outcome::ok()});
       return true;
@@ -241,9 +239,8 @@ bool runner::steps_aside(batch& work, std::uint32_t i) {
 
 void runner::block(const envelope& event) {
   const auto key = key_of(event);
-  if (key != 0 && std::find(blocked_.begin(), blocked_.end(), key) == blocked_.end() &&
-      !planted("order_broken_by_retry"))
-    blocked_.push_back(key);
+  if (key != 0 && !planted("order_broken_by_retry"))
+    blocked_.insert(key);
 }
 
 } // namespace edupulse

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <tsl/robin_set.h>
 #include <utility>
 #include <vector>
 
@@ -78,8 +79,9 @@ private:
   std::shared_ptr<const runner_surroundings> around_;
   std::shared_ptr<handler_control> control_;
   std::unique_ptr<handler> handler_;
-  std::vector<std::uint64_t> blocked_; ///< keys with an event that has not succeeded; few
-  bool suspended_ = false;             ///< said "unavailable": nothing goes until a probe
+  /// Keys with an event that has not succeeded. A handler that defers has up to `window` of them.
+  tsl::robin_set<std::uint64_t> blocked_;
+  bool suspended_ = false; ///< said "unavailable": nothing goes until a probe
 };
 
 /// What the current thread is doing for a node. Neither may wait in `publish`; the router must not
