@@ -39,7 +39,8 @@ install(EXPORT edupulse NAMESPACE edupulse:: FILE edupulseTargets.cmake DESTINAT
 # -- headers --------------------------------------------------------------------------------------
 install(DIRECTORY runtime/include/edupulse DESTINATION "${_headers}" FILES_MATCHING PATTERN "*.hpp")
 install(DIRECTORY schemas/ DESTINATION "${_headers}/schemas" FILES_MATCHING PATTERN "*.hpp"
-        PATTERN planted.hpp EXCLUDE) # no installed header includes it
+        PATTERN planted.hpp EXCLUDE      # no installed header includes it,
+        PATTERN json_writer.hpp EXCLUDE) # nor this one, which needs RapidJSON
 install(FILES schemas/event.capnp DESTINATION "${_headers}/edupulse") # what schemas import
 install(DIRECTORY "${PROJECT_BINARY_DIR}/schemas/generated/schemas/" DESTINATION
         "${_headers}/schemas" FILES_MATCHING PATTERN "*.capnp.h")

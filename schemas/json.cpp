@@ -3,54 +3,16 @@
 #include "schemas/codec.hpp"
 #include "schemas/json_names.hpp"
 #include "schemas/json_payload.hpp"
+#include "schemas/json_writer.hpp"
 #include "schemas/payload_reader.hpp"
 #include "schemas/rfc3339.hpp"
 #include "schemas/utf8.hpp"
 #include <algorithm>
+#include <optional>
 
 namespace edupulse {
 
 namespace {
-
-using json = capnp::JsonValue;
-
-std::string_view view(capnp::Text::Reader text) noexcept { return {text.begin(), text.size()}; }
-
-/// Collects the members of one object.
-class object_writer {
-public:
-  explicit object_writer(capnp::Orphanage memory) : memory_(memory) {}
-
-  void text(std::string_view name, std::string_view value) {
-    auto item = memory_.newOrphan<json>();
-    // Not setString: its argument must end with a zero, and a view into a topic does not.
-    auto copy = item.get().initString(static_cast<unsigned>(value.size()));
-    std::copy(value.begin(), value.end(), copy.begin());
-    members_.emplace_back(name, std::move(item));
-  }
-  void value(std::string_view name, capnp::Orphan<json>&& value) {
-    members_.emplace_back(name, std::move(value));
-  }
-  bool empty() const noexcept { return members_.empty(); }
-
-  void finish(json::Builder to) {
-    auto object = to.initObject(static_cast<unsigned>(members_.size()));
-    for (unsigned i = 0; i < object.size(); ++i) {
-      auto& [name, value] = members_[i];
-      object[i].setName({name.c_str(), name.size()});
-      object[i].adoptValue(std::move(value));
-    }
-  }
-
-private:
-  capnp::Orphanage memory_;
-  std::vector<std::pair<std::string, capnp::Orphan<json>>> members_;
-};
-
-std::string encode_raw(json::Reader value) {
-  const auto text = capnp::JsonCodec().encodeRaw(value);
-  return {text.begin(), text.size()};
-}
 
 /// `key` when it is not what the payload itself says.
 bool key_is_extra(const envelope& what, const event_type& type, payload_reader& reader) {
@@ -61,89 +23,85 @@ bool key_is_extra(const envelope& what, const event_type& type, payload_reader& 
 
 /// The metadata that have no attribute of their own, as the text of a JSON object; or nothing.
 std::string write_rest(const envelope& what) {
-  capnp::MallocMessageBuilder message;
-  object_writer rest(message.getOrphanage());
-  for (std::size_t i = 0; i < what.meta_count(); ++i)
-    if (const auto [name, value] = what.meta_at(i); json_names::attribute_of(name).empty())
-      rest.text(name, value);
-  if (rest.empty())
+  std::optional<json_writer> rest;
+  for (std::size_t i = 0; i < what.meta_count(); ++i) {
+    const auto [name, value] = what.meta_at(i);
+    if (!json_names::attribute_of(name).empty())
+      continue;
+    if (!rest)
+      rest.emplace().begin_object();
+    rest->member(name, value);
+  }
+  if (!rest)
     return {};
-  auto object = message.initRoot<json>();
-  rest.finish(object);
-  return encode_raw(object.asReader());
+  rest->end_object();
+  return rest->take();
 }
 
-cloud_attributes attributes_of(const envelope& what, std::string time, std::string content_type) {
-  cloud_attributes all;
-  all.emplace_back("specversion", "1.0");
-  all.emplace_back("id", to_string(what.id()));
-  all.emplace_back("source", std::string(json_names::urn) + to_string(what.publisher()));
-  all.emplace_back("type", what.name());
+/// `to(name, text)` for each attribute but the payload.
+template <class To> void each_attribute(const envelope& what, std::string_view time,
+                                        std::string_view content_type, To to) {
+  to("specversion", "1.0");
+  to("id", to_string(what.id()));
+  to("source", std::string(json_names::urn) + to_string(what.publisher()));
+  to("type", what.name());
   if (!what.subject().empty())
-    all.emplace_back("subject", what.subject());
-  all.emplace_back("time", std::move(time));
-  all.emplace_back("datacontenttype", std::move(content_type));
+    to("subject", what.subject());
+  to("time", time);
+  to("datacontenttype", content_type);
   if (!what.key().empty())
-    all.emplace_back("partitionkey", what.key());
+    to("partitionkey", what.key());
   for (std::size_t i = 0; i < what.meta_count(); ++i) {
     const auto [name, value] = what.meta_at(i);
     if (const auto attribute = json_names::attribute_of(name); !attribute.empty())
-      all.emplace_back(attribute, value);
+      to(attribute, value);
   }
-  if (auto rest = write_rest(what); !rest.empty())
-    all.emplace_back("edupulsemeta", std::move(rest));
-  return all;
+  if (const auto rest = write_rest(what); !rest.empty())
+    to("edupulsemeta", rest);
 }
 
-expected<void> write_flat(object_writer& out, capnp::Orphanage memory, const envelope& what,
-                          const std::string& time, bool extra_key, capnp::Orphan<json>&& payload) {
-  out.text("id", to_string(what.id()));
-  out.text("name", what.name());
-  out.text("occurred_at", time);
-  object_writer meta(memory);
+expected<void> write_flat_meta(json_writer& out, const envelope& what, bool extra_key) {
+  out.name("meta");
+  out.begin_object();
   for (std::size_t i = 0; i < what.meta_count(); ++i) {
     const auto [name, value] = what.meta_at(i);
     if (name.starts_with('$'))
       return fail(errc::bad_json, "metadata " + quote(name) +
                                       " cannot be flattened: names with \"$\" are the form's own");
-    meta.text(name, value);
+    out.member(name, value);
   }
   if (!what.subject().empty())
-    meta.text("$subject", what.subject());
+    out.member("$subject", what.subject());
   if (!what.publisher().value.is_nil())
-    meta.text("$publisher", to_string(what.publisher()));
+    out.member("$publisher", to_string(what.publisher()));
   if (extra_key)
-    meta.text("$key", what.key());
-  auto meta_value = memory.newOrphan<json>();
-  meta.finish(meta_value.get());
-  out.value("meta", std::move(meta_value));
-  for (auto field : payload.get().getObject())
-    out.value(view(field.getName().asReader()), field.disownValue());
+    out.member("$key", what.key());
+  out.end_object();
   return {};
 }
 
 /// Throws what Cap'n Proto throws on a payload that cannot be read.
 expected<std::string> write(const envelope& what, json_form form, const event_type& type,
                             const std::string& time) {
-  capnp::MallocMessageBuilder message;
-  const auto memory = message.getOrphanage();
-  object_writer out(memory);
   payload_reader reader(what);
   const auto fields = reader.as<capnp::DynamicStruct>(type.schema());
-  auto payload = memory.newOrphan<json>();
-  capnp::JsonCodec().encode(fields, type.schema(), payload.get());
+  json_writer out;
+  out.begin_object();
   if (form == json_form::cloudevents) {
-    for (const auto& [name, value] : attributes_of(what, time, "application/json"))
-      out.text(name, value);
-    out.value("data", std::move(payload));
+    each_attribute(what, time, "application/json",
+                   [&](std::string_view name, std::string_view text) { out.member(name, text); });
+    out.name("data");
+    out.object(fields);
   } else {
-    const bool extra_key = key_is_extra(what, type, reader);
-    if (auto ok = write_flat(out, memory, what, time, extra_key, std::move(payload)); !ok)
-      return tl::unexpected(std::move(ok.error()));
+    out.member("id", to_string(what.id()));
+    out.member("name", what.name());
+    out.member("occurred_at", time);
+    if (auto good = write_flat_meta(out, what, key_is_extra(what, type, reader)); !good)
+      return tl::unexpected(std::move(good.error()));
+    out.members(fields);
   }
-  auto root = message.initRoot<json>();
-  out.finish(root);
-  return encode_raw(root.asReader());
+  out.end_object();
+  return out.take();
 }
 
 /// What describes the payload of `what`: `type` where it is given.
@@ -194,7 +152,10 @@ expected<cloud_attributes> to_cloud_attributes(const envelope& what, std::string
   auto time = time_of(what);
   if (!time)
     return tl::unexpected(std::move(time.error()));
-  auto all = attributes_of(what, std::move(*time), std::move(content_type));
+  cloud_attributes all;
+  each_attribute(what, *time, content_type, [&](std::string_view name, std::string_view text) {
+    all.emplace_back(name, text);
+  });
   if (!std::ranges::all_of(all, [](const auto& one) { return is_utf8(one.second); }))
     return tl::unexpected(not_utf8(what));
   return all;

@@ -7,6 +7,7 @@
 
 #include "schemas/codec.hpp"
 #include "schemas/json_syntax.hpp"
+#include "schemas/json_writer.hpp"
 #include "schemas/utf8.hpp"
 #include <algorithm>
 #include <capnp/message.h>
@@ -272,8 +273,9 @@ expected<std::size_t> read_payload_json(std::string_view text,
 expected<std::string> write_payload_json(capnp::DynamicStruct::Reader payload) {
   std::string text;
   auto written = catching(errc::bad_json, [&] {
-    const auto raw = capnp::JsonCodec().encode(payload);
-    text.assign(raw.begin(), raw.size());
+    json_writer out;
+    out.object(payload);
+    text = out.take();
   });
   if (!written)
     return tl::unexpected(std::move(written.error()));

@@ -1,104 +1,25 @@
 #include "schemas/json.hpp"
 
 #include "schemas/codec.hpp"
+#include "schemas/json_fields.hpp"
 #include "schemas/json_names.hpp"
 #include "schemas/json_payload.hpp"
 #include "schemas/json_syntax.hpp"
-#include "schemas/rfc3339.hpp"
-#include <cstdio>
-#include <limits>
+#include "schemas/utf8.hpp"
+#include <algorithm>
 
 namespace edupulse {
 
 namespace {
 
 using json = capnp::JsonValue;
+using namespace json_fields;
 
-std::string_view view(capnp::Text::Reader text) noexcept { return {text.begin(), text.size()}; }
+unsigned size_of(std::string_view text) noexcept { return static_cast<unsigned>(text.size()); }
 
-tl::unexpected<error> wrong(std::string_view field, std::string what) {
-  return fail(errc::bad_json, "field " + quote(field) + ": " + std::move(what));
+void set_text(capnp::Text::Builder to, std::string_view text) {
+  std::ranges::copy(text, to.begin());
 }
-
-tl::unexpected<error> wrong_kind(std::string_view field, std::string_view wanted,
-                                 json::Reader found) {
-  return wrong(field,
-               std::string(wanted) + " is expected, not " + std::string(kind_of_json(found)));
-}
-
-// -- the object around the payload -------------------------------------------------------------
-
-/// Null when it is absent, or null in the text.
-std::optional<json::Builder> find(json::Builder object, std::string_view name) {
-  std::optional<json::Builder> found;
-  for (auto member : object.getObject())
-    if (view(member.getName().asReader()) == name)
-      found = member.getValue(); // the last of several counts, as it does in the payload
-  if (found && found->isNull())
-    found.reset();
-  return found;
-}
-
-/// Empty when it is absent.
-expected<std::string> text_of(json::Builder object, std::string_view name) {
-  const auto value = find(object, name);
-  if (!value)
-    return std::string{};
-  if (!value->asReader().isString())
-    return wrong_kind(name, "a string", value->asReader());
-  return std::string(view(value->asReader().getString()));
-}
-
-expected<std::string> required_text(json::Builder object, std::string_view name) {
-  auto text = text_of(object, name);
-  if (text && text->empty())
-    return wrong(name, "it is missing");
-  return text;
-}
-
-template <class Id>
-expected<std::optional<Id>> id_of(std::string_view name, std::string_view text) {
-  if (text.empty())
-    return std::optional<Id>{};
-  const auto uuid = parse_uuid(text);
-  if (!uuid)
-    return wrong(name, uuid.error().text);
-  return std::optional<Id>{Id{*uuid}};
-}
-
-expected<std::optional<std::int64_t>> time_of(json::Builder object, std::string_view name) {
-  const auto value = find(object, name);
-  if (!value)
-    return std::optional<std::int64_t>{};
-  if (!value->asReader().isString())
-    return wrong_kind(name, "a time in quotes", value->asReader());
-  const auto text = view(value->asReader().getString());
-  const auto ms = parse_rfc3339(text);
-  if (!ms)
-    return wrong(name, quote(text) + " is no time such as \"2026-11-24T08:30:00.000Z\"");
-  return ms;
-}
-
-/// CloudEvents and older writers also have numbers and booleans where we have texts.
-std::optional<std::string> scalar_text(json::Reader value) {
-  switch (value.which()) {
-  case json::STRING:
-    return std::string(view(value.getString()));
-  case json::BOOLEAN:
-    return value.getBoolean() ? "true" : "false";
-  case json::NUMBER: {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.*g", std::numeric_limits<double>::max_digits10 - 2,
-                  value.getNumber());
-    return text;
-  }
-  default:
-    return std::nullopt;
-  }
-}
-
-// -- reading one text
-// ------------------------------------------------------------------------------
 
 class reader {
 public:
@@ -106,14 +27,10 @@ public:
       : types_(types), options_(options) {}
 
   expected<json_event> read(std::string_view text) {
-    if (text.size() > options_.max_bytes)
-      return fail(errc::bad_json, "a text of " + std::to_string(text.size()) +
-                                      " bytes: the limit is " + std::to_string(options_.max_bytes));
-    auto checked = check_json(text);
-    if (!checked)
-      return tl::unexpected(std::move(checked.error()));
+    if (auto ok = check_size(text.size()); !ok)
+      return tl::unexpected(std::move(ok.error()));
     root_ = text_.initRoot<json>();
-    auto ok = parse_json(*checked, root_);
+    auto ok = parse_text(text, root_);
     if (ok && !root_.isObject())
       ok = fail(errc::bad_json,
                 "an object is expected, not " + std::string(kind_of_json(root_.asReader())));
@@ -124,7 +41,47 @@ public:
     return std::move(event_);
   }
 
+  /// An attribute named `data` is none: the payload is.
+  expected<json_event> read(const cloud_attributes& attributes, std::string_view data) {
+    std::size_t size = data.size();
+    for (const auto& [name, value] : attributes)
+      size += name.size() + value.size();
+    if (auto ok = check_size(size); !ok)
+      return tl::unexpected(std::move(ok.error()));
+    root_ = text_.initRoot<json>();
+    auto members = root_.initObject(static_cast<unsigned>(attributes.size() + 1));
+    auto member = members.begin();
+    for (const auto& [name, value] : attributes) {
+      if (!is_utf8(name) || !is_utf8(value))
+        return fail(errc::bad_json, "attribute " + quote(name) + " is not UTF-8");
+      set_text(member->initName(size_of(name)), name);
+      set_text(member->getValue().initString(size_of(value)), value);
+      if (name == "data")
+        member->getValue().setNull();
+      ++member;
+    }
+    member->setName("data");
+    auto ok = data.empty() ? expected<void>() : parse_text(data, member->getValue());
+    if (ok)
+      ok = cloud();
+    if (!ok)
+      return tl::unexpected(std::move(ok.error()));
+    return std::move(event_);
+  }
+
 private:
+  expected<void> check_size(std::size_t bytes) const {
+    if (bytes <= options_.max_bytes)
+      return {};
+    return fail(errc::bad_json, "a text of " + std::to_string(bytes) + " bytes: the limit is " +
+                                    std::to_string(options_.max_bytes));
+  }
+
+  static expected<void> parse_text(std::string_view text, json::Builder to) {
+    const auto checked = check_json(text);
+    return checked ? parse_json(*checked, to) : tl::unexpected(checked.error());
+  }
+
   // -- CloudEvents ------------------------------------------------------------------------------
 
   expected<void> cloud() {
@@ -341,6 +298,12 @@ private:
 
 capnp::DynamicStruct::Reader json_event::payload() const {
   return message->getRoot<capnp::DynamicStruct>(type->schema()).asReader();
+}
+
+expected<json_event> from_cloud_attributes(const cloud_attributes& attributes,
+                                           std::string_view data, const type_lookup& types,
+                                           const json_options& options) {
+  return reader(types, options).read(attributes, data);
 }
 
 expected<json_event> from_json(std::string_view text, const type_lookup& types,
