@@ -1,9 +1,9 @@
 #include "runtime/sources/inbound_reader.hpp"
 
+#include "runtime/transports/content_types.hpp"
 #include "runtime/transports/via.hpp"
 #include "schemas/codec.hpp"
 #include "schemas/json_names.hpp"
-#include "schemas/json_syntax.hpp"
 #include "schemas/payload_reader.hpp"
 #include <algorithm>
 #include <capnp/serialize.h>
@@ -14,9 +14,6 @@ namespace edupulse {
 
 namespace {
 
-constexpr std::string_view structured_type = "application/cloudevents+json";
-constexpr std::string_view batch_type = "application/cloudevents-batch+json";
-constexpr std::string_view capnp_type = "application/x-capnproto";
 constexpr std::string_view original_source = "originalsource";
 
 std::string lowered(std::string_view text) {
@@ -55,28 +52,6 @@ bool is_binary(const inbound_message& what) {
       what.headers, [](const auto& one) { return attribute_of(one.first) == "specversion"; });
 }
 
-void append_json(std::string& to, std::string_view text) {
-  static constexpr char digits[] = "0123456789abcdef";
-  to += '"';
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20)
-      to.append({'\\', 'u', '0', '0', digits[byte >> 4], digits[byte & 15]});
-    else if (c == '"' || c == '\\')
-      to.append({'\\', c});
-    else
-      to += c;
-  }
-  to += '"';
-}
-
-void append_member(std::string& to, std::string_view name, std::string_view value) {
-  to += to.empty() ? '{' : ',';
-  append_json(to, name);
-  to += ':';
-  append_json(to, value);
-}
-
 tl::unexpected<error> not_one_segment() {
   return fail(errc::malformed, "the body is no Cap'n Proto message of one segment");
 }
@@ -93,15 +68,32 @@ expected<std::span<const std::byte>> only_segment(std::string_view body) {
 }
 
 /// Copies the root of `from`, which follows all its pointers.
-expected<void> copy_payload(capnp::AnyPointer::Reader from, const event_type& type,
-                            json_event& to) {
+expected<void> copy_payload(capnp::AnyPointer::Reader from, json_event& to) {
   to.message = std::make_unique<capnp::MallocMessageBuilder>();
   return catching(errc::malformed, [&] {
     if (from.isNull())
-      to.message->initRoot<capnp::DynamicStruct>(type.schema());
+      to.message->initRoot<capnp::DynamicStruct>(to.type->schema());
     else
       to.message->setRoot(from.getAs<capnp::AnyStruct>());
   });
+}
+
+expected<void> copy_payload(std::string_view body, json_event& to) {
+  const auto segment = only_segment(body);
+  if (!segment)
+    return tl::unexpected(segment.error());
+  // The reader wants words, and a text need not be aligned.
+  std::vector<capnp::word> words(segment->size() / sizeof(capnp::word));
+  std::memcpy(words.data(), segment->data(), segment->size());
+  const kj::ArrayPtr<const capnp::word> only(words.data(), words.size());
+  expected<void> copied;
+  auto good = catching(errc::malformed, [&] {
+    capnp::SegmentArrayMessageReader reader(
+        kj::arrayPtr(&only, 1),
+        {.traversalLimitInWords = 64 * words.size() + 1024, .nestingLimit = 64});
+    copied = copy_payload(reader.getRoot<capnp::AnyPointer>(), to);
+  });
+  return good ? std::move(copied) : std::move(good);
 }
 
 } // namespace
@@ -110,63 +102,44 @@ bool inbound_reader::is_echo(const inbound_message& what) const {
   return !how_.mark.empty() && came_through(header_of(what, via_header), how_.mark);
 }
 
-expected<json_event> inbound_reader::read_text(std::string_view text, json_form form) const {
-  return from_json(text, how_.types,
-                   {.form = form,
-                    .strict = how_.strict,
-                    .max_bytes = 4 * max_bytes_ + max_bytes_ / 4,
-                    .foreign = true});
+json_options inbound_reader::options_of(json_form form) const {
+  return {.form = form,
+          .strict = how_.strict,
+          .max_bytes = 4 * max_bytes_ + max_bytes_ / 4,
+          .foreign = true};
 }
 
-/// Attributes and payload are put together to the structured form. What the body is has been
-/// checked by then: one JSON value, so nothing in it can pass for an attribute.
+expected<json_event> inbound_reader::read_text(std::string_view text, json_form form) const {
+  return from_json(text, how_.types, options_of(form));
+}
+
+expected<json_event> inbound_reader::read_parts(const cloud_attributes& attributes,
+                                                std::string_view data) const {
+  return from_cloud_attributes(attributes, data, how_.types, options_of(json_form::cloudevents));
+}
+
 expected<json_event> inbound_reader::read_binary(const inbound_message& what) const {
-  std::string text;
+  cloud_attributes attributes;
   for (const auto& [name, value] : what.headers)
-    if (const auto attribute = attribute_of(name); attribute && *attribute != "data")
-      append_member(text, *attribute, value);
-  if (media_type(what.content_type) == capnp_type) {
-    auto made = read_text(text + '}', json_form::cloudevents);
-    if (!made)
-      return made;
-    const auto segment = only_segment(what.body);
-    if (!segment)
-      return tl::unexpected(segment.error());
-    // The reader wants words, and a text need not be aligned.
-    std::vector<capnp::word> words(segment->size() / sizeof(capnp::word));
-    std::memcpy(words.data(), segment->data(), segment->size());
-    const kj::ArrayPtr<const capnp::word> only(words.data(), words.size());
-    expected<void> copied;
-    auto good = catching(errc::malformed, [&] {
-      capnp::SegmentArrayMessageReader reader(
-          kj::arrayPtr(&only, 1),
-          {.traversalLimitInWords = 64 * words.size() + 1024, .nestingLimit = 64});
-      copied = copy_payload(reader.getRoot<capnp::AnyPointer>(), *made->type, *made);
-    });
-    if (good && !copied)
-      good = std::move(copied);
-    if (!good)
+    if (auto attribute = attribute_of(name))
+      attributes.emplace_back(std::move(*attribute), value);
+  auto type = media_type(what.content_type);
+  if (type != content_types::capnp) {
+    if (!type.empty())
+      attributes.emplace_back("datacontenttype", std::move(type));
+    return read_parts(attributes, what.body);
+  }
+  auto made = read_parts(attributes, {});
+  if (made)
+    if (auto good = copy_payload(what.body, *made); !good)
       return tl::unexpected(std::move(good.error()));
-    return made;
-  }
-  if (!what.content_type.empty())
-    append_member(text, "datacontenttype", media_type(what.content_type));
-  if (!what.body.empty()) {
-    if (auto checked = check_json(what.body); !checked)
-      return tl::unexpected(std::move(checked.error()));
-    text += ",\"data\":" + what.body;
-  }
-  return read_text(text + '}', json_form::cloudevents);
+  return made;
 }
 
 expected<json_event> inbound_reader::read_payload(const inbound_message& what) const {
-  if (auto checked = check_json(what.body); !checked)
-    return tl::unexpected(std::move(checked.error()));
-  std::string text;
-  append_member(text, "specversion", "1.0");
-  append_member(text, "source", where_.empty() ? "-" : where_);
-  append_member(text, "type", how_.event);
-  return read_text(text + ",\"data\":" + what.body + '}', json_form::cloudevents);
+  return read_parts(
+      {{"specversion", "1.0"}, {"source", where_.empty() ? "-" : where_}, {"type", how_.event}},
+      what.body);
 }
 
 expected<json_event> inbound_reader::read_envelope(const inbound_message& what) const {
@@ -193,7 +166,7 @@ expected<json_event> inbound_reader::read_envelope(const inbound_message& what) 
   for (std::size_t i = 0; i < (*event)->meta_count(); ++i)
     made.meta.emplace_back((*event)->meta_at(i));
   payload_reader reader(**event);
-  if (auto good = copy_payload(reader.payload(), *type, made); !good)
+  if (auto good = copy_payload(reader.payload(), made); !good)
     return tl::unexpected(std::move(good.error()));
   return made;
 }
@@ -202,11 +175,11 @@ expected<json_event> inbound_reader::read_any(const inbound_message& what) const
   const auto type = media_type(what.content_type);
   if (is_binary(what))
     return read_binary(what);
-  if (type == structured_type)
+  if (type == content_types::cloudevent)
     return read_text(what.body, json_form::cloudevents);
-  if (type == batch_type)
+  if (type == content_types::cloudevents)
     return fail(errc::bad_json, "several CloudEvents in one message are not taken: send one each");
-  if (type == capnp_type)
+  if (type == content_types::capnp)
     return read_envelope(what);
   if (!how_.event.empty())
     return read_payload(what);

@@ -1,5 +1,6 @@
 #include "runtime/transports/broker_message.hpp"
 
+#include "runtime/transports/content_types.hpp"
 #include "runtime/transports/via.hpp"
 #include "schemas/codec.hpp"
 #include <algorithm>
@@ -16,9 +17,6 @@ constexpr std::array<std::pair<message_form, std::string_view>, 5> forms = {
      {message_form::cloudevents_capnp, "cloudevents-capnp"},
      {message_form::flattened, "flattened"},
      {message_form::envelope, "envelope"}}};
-
-constexpr std::string_view json_type = "application/json";
-constexpr std::string_view capnp_type = "application/x-capnproto";
 
 /// A message that any Cap'n Proto library reads: with its table of one segment.
 std::string framed(std::span<const capnp::word> words) {
@@ -42,7 +40,7 @@ const event_type* type_of(const envelope& event, const message_options& how) {
 /// Attributes go into headers, the payload alone into the body.
 expected<void> write_binary(const envelope& event, const message_options& how, broker_message& to) {
   const bool as_json = how.form == message_form::cloudevents_json;
-  to.content_type = as_json ? json_type : capnp_type;
+  to.content_type = as_json ? content_types::json : content_types::capnp;
   auto attributes = to_cloud_attributes(event, std::string(to.content_type));
   if (!attributes)
     return tl::unexpected(std::move(attributes.error()));
@@ -59,12 +57,12 @@ expected<void> write_binary(const envelope& event, const message_options& how, b
 
 expected<void> write_whole(const envelope& event, const message_options& how, broker_message& to) {
   if (how.form == message_form::envelope) {
-    to.content_type = capnp_type;
+    to.content_type = content_types::capnp;
     to.body = framed(event.words());
     return {};
   }
   const bool flat = how.form == message_form::flattened;
-  to.content_type = flat ? json_type : "application/cloudevents+json";
+  to.content_type = flat ? content_types::json : content_types::cloudevent;
   auto body =
       to_json(event, flat ? json_form::flattened : json_form::cloudevents, type_of(event, how));
   if (!body)

@@ -144,4 +144,5 @@ int main(int argc, char** argv) {
   add(refused, fuzz::step::first_says, refusal);
   put(to / "dialer" / "refused", refused);
   fuzz::write_operator_corpus(to);
+  fuzz::write_inbound_corpus(to);
 }

@@ -25,6 +25,8 @@ void plugin_image(std::span<const std::byte> bytes);
 void manifest(std::span<const std::byte> bytes);
 /// The words of one request of a control socket, to a node that answers it.
 void control_request(std::span<const std::byte> bytes);
+/// A message of a broker, to a source.
+void inbound(std::span<const std::byte> bytes);
 
 struct named_target {
   std::string_view name;
@@ -37,7 +39,8 @@ inline constexpr named_target all_targets[] = {{"frames", frames},
                                                {"dialer", dialer},
                                                {"plugin_image", plugin_image},
                                                {"manifest", manifest},
-                                               {"control_request", control_request}};
+                                               {"control_request", control_request},
+                                               {"inbound", inbound}};
 
 /// A step is an operation and two bytes, little-endian: bytes for one of two connections (that many
 /// follow), time that passes (in tens of milliseconds), or the end of a connection (0 or 1).

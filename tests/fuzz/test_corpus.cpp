@@ -63,7 +63,7 @@ void damage(bytes& what, random_numbers& chance) {
 
 TEST_CASE(
     "G69: no bytes from outside break the frame reader, the validator, membership, a hello, a "
-    "plugin's file or a control request") {
+    "plugin's file, a control request or the message of a broker") {
   random_numbers chance;
   INFO("seed " << chance.seed());
   const int rounds = std::getenv("EDUPULSE_SOAK") != nullptr ? 200'000 : 4'000;
