@@ -107,6 +107,10 @@ public:
   std::size_t in_flight() const noexcept;
   bool is_stalled() const noexcept { return owed_.stalled(); }
   bool breaker_is_open() const noexcept { return !breaker_.closed(); }
+  /// What its handler said, while the breaker is open.
+  std::string_view why_unavailable() const noexcept {
+    return breaker_is_open() ? std::string_view(why_unavailable_) : std::string_view();
+  }
   /// When the oldest event that is owed was published, in Unix milliseconds; looks at all of them.
   std::optional<std::int64_t> oldest_ms() const;
   /// `f(event, received)` for every event owed: the ledger's independent count of what is pending.
@@ -245,6 +249,7 @@ private:
   blocked_keys blocked_;
   std::unordered_map<std::uint64_t, std::uint64_t> paused_keys_; ///< by a dead letter: key, seq
   breaker breaker_;
+  std::string why_unavailable_; ///< when the breaker opened last
 
   std::uint64_t next_seq_ = 1;
   backlog owed_;

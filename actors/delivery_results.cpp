@@ -369,9 +369,10 @@ void delivery::open_breaker(const outcome& said, time_point now, effect_list& ou
     lane.wants_probe = true;
     lane.returning = lane.sent;
   }
-  if (breaker_.on_unavailable(said.after(), now, chance_))
-    out.emplace_back(
-        effects::breaker_opened{how_.index, breaker_.until(), std::string(said.reason())});
+  if (!breaker_.on_unavailable(said.after(), now, chance_))
+    return;
+  why_unavailable_ = said.reason();
+  out.emplace_back(effects::breaker_opened{how_.index, breaker_.until(), why_unavailable_});
 }
 
 } // namespace edupulse

@@ -278,7 +278,7 @@ std::vector<subscription_status> router::status() const {
     all.push_back({what->owed->about().name, what->filter.text(),
                    what->own_scope ? std::string() : supervision_.name(what->scope),
                    state_of(*what), what->owed->owed(), what->owed->in_flight(), restarts,
-                   what->owed->about().options.group});
+                   what->owed->about().options.group, std::string(what->owed->why_unavailable())});
   }
   return all;
 }

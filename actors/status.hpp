@@ -19,6 +19,8 @@ struct subscription_status {
   std::uint64_t in_flight = 0; ///< of them, with a handler or deferred
   std::uint64_t restarts = 0;  ///< of its handlers, since it was subscribed
   std::string group{};         ///< empty: none
+  /// While it is `unavailable`: what its handler said about that last.
+  std::string why{};
 };
 
 /// A subscription of any node of the cluster.

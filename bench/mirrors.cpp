@@ -59,13 +59,13 @@ edupulse::node start() {
 /// From the first publish to the last confirmation. Publishing is part of it.
 figures run_mirror(const std::string& url, std::uint64_t events) {
   auto at = start();
-  auto options = edupulse::mirror_options();
-  options.overload = edupulse::overload_policy::strict; // all of them are to get there
   auto to = edupulse::open_transport(url);
   if (!to)
     give_up(to.error().text);
   while ((*to)->health().is != edupulse::transport_health::state::up)
     std::this_thread::sleep_for(1ms);
+  auto options = edupulse::mirror_options(**to);
+  options.overload = edupulse::overload_policy::strict; // all of them are to get there
   at.attach_mirror("copy", ">", *to, options).value();
   return timed(events, [&] {
     for (std::uint64_t i = 0; i < events; ++i)

@@ -69,6 +69,7 @@ public:
   std::vector<mirror_status> mirrors();
   expected<void> attach_source(std::string name, source_ptr from, source_options how);
   expected<void> detach_source(std::string_view name);
+  expected<void> hold_source(std::string_view name, bool held);
   std::vector<source_status> sources();
   /// See `router::change_options`. Errors: `not_found`.
   expected<void> change_options(const std::string& name, const subscription_options& to);

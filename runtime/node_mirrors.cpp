@@ -21,7 +21,10 @@ tl::unexpected<error> no_mirror(std::string_view name) {
 
 expected<subscription> node::attach_mirror(std::string name, std::string_view filter,
                                            transport_ptr to) {
-  return attach_mirror(std::move(name), filter, std::move(to), mirror_options());
+  if (!to)
+    return no_transport();
+  auto options = mirror_options(*to);
+  return attach_mirror(std::move(name), filter, std::move(to), std::move(options));
 }
 
 expected<subscription> node::attach_mirror(std::string name, std::string_view filter,
@@ -86,9 +89,12 @@ std::vector<mirror_status> node_impl::mirrors() {
       if (mirror == known.end() || !index)
         continue;
       const auto& to = *mirror->second;
+      auto health = to.health();
+      if (health.why.empty())
+        health.why = std::move(one.why); // it is connected, and nothing is taken
       const auto oldest = at.core().oldest_ms(*index).value_or(now_ms);
       all.push_back({std::move(one.name), std::move(one.filter), std::move(one.group),
-                     std::move(one.state), std::string(to.name()), to.where(), to.health(),
+                     std::move(one.state), std::string(to.name()), to.where(), std::move(health),
                      one.pending,
                      std::chrono::milliseconds(std::max<std::int64_t>(0, now_ms - oldest))});
     }

@@ -17,6 +17,10 @@ bool is_source_name(std::string_view name) {
   return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, is_plain);
 }
 
+tl::unexpected<error> no_source(std::string_view name) {
+  return fail(errc::not_found, "there is no source named " + quote(name) + " on this node");
+}
+
 /// Reads a message again that could not be read. Messages come here at once, and again when their
 /// letters are redriven.
 class second_reader final : public handler {
@@ -43,6 +47,11 @@ expected<void> node::attach_source(std::string name, source_ptr from, source_opt
 }
 
 expected<void> node::detach_source(std::string_view name) { return impl_->detach_source(name); }
+
+expected<void> node::pause_source(std::string_view name) { return impl_->hold_source(name, true); }
+expected<void> node::resume_source(std::string_view name) {
+  return impl_->hold_source(name, false);
+}
 
 std::vector<source_status> node::sources() const { return impl_->sources(); }
 
@@ -82,9 +91,18 @@ expected<void> node_impl::detach_source(std::string_view name) {
       taken = sources_.extract(at);
   }
   if (taken.empty())
-    return fail(errc::not_found, "there is no source named " + quote(name) + " on this node");
+    return no_source(name);
   taken.mapped()->end();
   return unsubscribe(taken.key());
+}
+
+expected<void> node_impl::hold_source(std::string_view name, bool held) {
+  std::lock_guard guard(mutex_);
+  const auto at = sources_.find(name);
+  if (at == sources_.end())
+    return no_source(name);
+  at->second->hold(held);
+  return {};
 }
 
 std::vector<std::shared_ptr<source_pump>> node_impl::pumps() {

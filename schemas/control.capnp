@@ -42,6 +42,8 @@ struct Request {
     sourceList @21 :Void;
     sourceAdd @22 :SourceAdd;
     sourceRemove @23 :Text;
+    sourcePause @24 :Text;
+    sourceResume @25 :Text;
   }
 }
 
@@ -184,6 +186,8 @@ struct Subscription {
   pending @5 :UInt64;
   inFlight @6 :UInt64;
   restarts @7 :UInt64;
+  why @8 :Text;
+  # While it is unavailable: what its handler said.
 }
 
 struct Mirror {
@@ -224,6 +228,7 @@ struct Source {
   # Read, and not acknowledged.
   lost @11 :UInt64;
   # Gone before they could be received: of core NATS, which does not wait.
+  paused @12 :Bool;
 }
 
 struct DeadLetter {

@@ -1,6 +1,9 @@
 #include "runtime/cli/command_line.hpp"
 #include "schemas/nearest.hpp"
+#include <algorithm>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 
 namespace edupulse::cli {
 
@@ -75,6 +78,25 @@ std::optional<std::pair<std::string, std::string>> split_setting(std::string_vie
   if (equals == text.npos || equals == 0)
     return std::nullopt;
   return std::pair(std::string(text.substr(0, equals)), std::string(text.substr(equals + 1)));
+}
+
+std::string read_address(std::string& address) {
+  if (!address.starts_with('@'))
+    return {};
+  const auto file = address.substr(1);
+  std::ifstream from(file);
+  if (!from)
+    return "cannot read " + quote(file) + ", which was to hold the address of a broker";
+  std::string line;
+  std::getline(from, line);
+  line.erase(std::find(line.begin(), line.end(), '\r'), line.end());
+  const bool more = std::any_of(std::istreambuf_iterator<char>(from), {}, [](char c) {
+    return !std::isspace(static_cast<unsigned char>(c));
+  });
+  if (line.empty() || more)
+    return quote(file) + " is to hold the address of a broker, in one line, and nothing else";
+  address = std::move(line);
+  return {};
 }
 
 void add_settings(CLI::App& verb, std::vector<std::string>& to) {

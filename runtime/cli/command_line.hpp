@@ -19,6 +19,9 @@ std::optional<int> parse(CLI::App& app, int argc, char** argv);
 
 /// "NAME=VALUE" in two; nothing without a name or "=".
 std::optional<std::pair<std::string, std::string>> split_setting(std::string_view text);
+/// The address of a broker; `@FILE` becomes what stands in that file, so that no password is on a
+/// command line, where everybody sees it. What is wrong, or nothing. For CLI11's `transform`.
+std::string read_address(std::string& address);
 /// `--set NAME=VALUE` of a plugin, any number of times; each is one that `split_setting` takes.
 void add_settings(CLI::App& verb, std::vector<std::string>& to);
 

@@ -5,11 +5,13 @@ namespace edupulse::cli {
 namespace {
 
 std::string list_text(control::Answer::Reader answer) {
-  table all({"HANDLER", "STATE", "PENDING", "IN FLIGHT", "RESTARTS", "FILTER", "GROUP", "SCOPE"});
+  table all(
+      {"HANDLER", "STATE", "PENDING", "IN FLIGHT", "RESTARTS", "FILTER", "GROUP", "SCOPE", "WHY"});
   for (const auto one : answer.getSubscriptions())
     all.add({one.getName().cStr(), one.getState().cStr(), std::to_string(one.getPending()),
              std::to_string(one.getInFlight()), std::to_string(one.getRestarts()),
-             one.getFilter().cStr(), one.getGroup().cStr(), one.getScope().cStr()});
+             one.getFilter().cStr(), one.getGroup().cStr(), one.getScope().cStr(),
+             one.getWhy().cStr()});
   return all.text("there are no handlers");
 }
 

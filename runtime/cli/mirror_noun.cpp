@@ -39,8 +39,11 @@ void add_mirror(CLI::App& to, tool& with) {
     verb.add_option("NAME", what->name, "as `edupulse mirror ls` says it")->required();
   };
   const auto addressed = [what](CLI::App& verb) {
-    verb.add_option("--to", what->url, "nats://host:4222?topic=events.{name}: see docs/mirrors.md")
-        ->required();
+    verb.add_option("--to", what->url,
+                    "nats://host:4222?topic=events.{name}, or @FILE with that in it: see "
+                    "docs/mirrors.md")
+        ->required()
+        ->transform(CLI::Validator(read_address, ""));
   };
   auto& add = add_verb(noun, with, "add", "copies events from now on", [&with, what] {
     return with.show(

@@ -35,8 +35,11 @@ std::string read_mirror(const std::string& text, program_options& to) {
     return "--mirror " + text + ": write NAME=URL or NAME:FILTER=URL";
   const auto front = text.substr(0, equals);
   const auto colon = front.find(':');
+  auto url = text.substr(equals + 1);
+  if (auto wrong = read_address(url); !wrong.empty())
+    return wrong;
   to.mirrors.push_back({front.substr(0, colon), colon == front.npos ? ">" : front.substr(colon + 1),
-                        text.substr(equals + 1)});
+                        std::move(url)});
   return {};
 }
 
@@ -45,7 +48,10 @@ std::string read_source(const std::string& text, program_options& to) {
   const auto equals = text.find('=');
   if (equals == text.npos)
     return "--source " + text + ": write NAME=URL";
-  to.sources.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  auto url = text.substr(equals + 1);
+  if (auto wrong = read_address(url); !wrong.empty())
+    return wrong;
+  to.sources.emplace_back(text.substr(0, equals), std::move(url));
   return {};
 }
 

@@ -13,10 +13,11 @@ std::string list_text(control::Answer::Reader answer) {
   table all({"SOURCE", "BROKER", "RECEIVED", "PUBLISHED", "MALFORMED", "ECHOES", "LOST", "WAITING",
              "WHERE", "WHY"});
   for (const auto one : answer.getSources())
-    all.add({one.getName().cStr(), one.getHealth().cStr(), std::to_string(one.getReceived()),
-             std::to_string(one.getPublished()), std::to_string(one.getMalformed()),
-             std::to_string(one.getEchoes()), std::to_string(one.getLost()),
-             std::to_string(one.getWaiting()), one.getWhere().cStr(), one.getWhy().cStr()});
+    all.add({one.getName().cStr(), one.getPaused() ? "paused" : one.getHealth().cStr(),
+             std::to_string(one.getReceived()), std::to_string(one.getPublished()),
+             std::to_string(one.getMalformed()), std::to_string(one.getEchoes()),
+             std::to_string(one.getLost()), std::to_string(one.getWaiting()), one.getWhere().cStr(),
+             one.getWhy().cStr()});
   return all.text("there are no sources");
 }
 
@@ -40,13 +41,24 @@ void add_source(CLI::App& to, tool& with) {
         [&](auto) { return printable(what->name) + " is a source\n"; });
   });
   named(add);
-  add.add_option("--from", what->url, "kafka://host:9092?topic=lessons: see docs/sources.md")
-      ->required();
-  named(add_verb(noun, with, "rm", "ends it; what is not acknowledged stays at the broker",
-                 [&with, what] {
-                   return with.show([&](auto request) { request.setSourceRemove(what->name); },
-                                    [&](auto) { return printable(what->name) + " is gone\n"; });
-                 }));
+  add.add_option("--from", what->url,
+                 "kafka://host:9092?topic=lessons, or @FILE with that in it: see docs/sources.md")
+      ->required()
+      ->transform(CLI::Validator(read_address, ""));
+  const auto tell = [&](const char* verb, const char* about, const char* said,
+                        void (*fill)(control::Request::Builder, const std::string&)) {
+    named(add_verb(noun, with, verb, about, [&with, what, said, fill] {
+      return with.show([&](auto request) { fill(request, what->name); },
+                       [&](auto) { return printable(what->name) + said; });
+    }));
+  };
+  using request = control::Request::Builder;
+  tell("pause", "reads no more; what comes waits at the broker", " is paused\n",
+       [](request to_fill, const std::string& who) { to_fill.setSourcePause(who); });
+  tell("resume", "ends a pause", " is resumed\n",
+       [](request to_fill, const std::string& who) { to_fill.setSourceResume(who); });
+  tell("rm", "ends it; what is not acknowledged stays at the broker", " is gone\n",
+       [](request to_fill, const std::string& who) { to_fill.setSourceRemove(who); });
 }
 
 } // namespace edupulse::cli

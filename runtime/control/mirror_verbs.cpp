@@ -34,7 +34,7 @@ expected<void> add_mirror(const bench& on, MirrorAdd::Reader what, Answer::Build
   auto transport = open(on, view(what.getUrl()));
   if (!transport)
     return tl::unexpected(std::move(transport.error()));
-  auto options = mirror_options();
+  auto options = mirror_options(**transport);
   options.group = view(what.getGroup());
   const auto made = on.at.attach_mirror(std::string(view(what.getName())), view(what.getFilter()),
                                         std::move(*transport), std::move(options));

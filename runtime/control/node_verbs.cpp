@@ -45,6 +45,7 @@ void tell_subscriptions(const node& at, Answer::Builder to) {
     all[i].setPending(one.pending);
     all[i].setInFlight(one.in_flight);
     all[i].setRestarts(one.restarts);
+    all[i].setWhy(one.why);
   }
 }
 

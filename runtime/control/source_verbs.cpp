@@ -19,6 +19,7 @@ void list_sources(const bench& on, Answer::Builder to) {
     all[i].setAcknowledged(one.acknowledged);
     all[i].setWaiting(one.waiting);
     all[i].setLost(one.lost);
+    all[i].setPaused(one.paused);
   }
 }
 

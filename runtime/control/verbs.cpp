@@ -44,6 +44,10 @@ expected<void> carry_out(bench& on, Request::Reader what, Answer::Builder to) {
     return add_source(on, what.getSourceAdd(), to);
   case Request::SOURCE_REMOVE:
     return remove_source(on, view(what.getSourceRemove()), to);
+  case Request::SOURCE_PAUSE:
+    return tell_done(on.at.pause_source(view(what.getSourcePause())), to);
+  case Request::SOURCE_RESUME:
+    return tell_done(on.at.resume_source(view(what.getSourceResume())), to);
   case Request::MIRROR_LIST:
     return list_mirrors(on, to), expected<void>();
   case Request::MIRROR_ADD:

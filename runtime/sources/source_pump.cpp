@@ -41,6 +41,12 @@ void source_pump::quiesce() {
   changed_.notify_all();
 }
 
+void source_pump::hold(bool held) {
+  std::lock_guard guard(mutex_);
+  status_.paused = held;
+  changed_.notify_all();
+}
+
 void source_pump::end() {
   {
     std::lock_guard guard(mutex_);
@@ -59,6 +65,11 @@ source_status source_pump::status() const {
 bool source_pump::quiet() const {
   std::lock_guard guard(mutex_);
   return quiet_;
+}
+
+bool source_pump::may_receive() const {
+  std::lock_guard guard(mutex_);
+  return !quiet_ && !status_.paused;
 }
 
 void source_pump::count(std::uint64_t source_status::*what) {
@@ -125,7 +136,7 @@ void source_pump::see(const expected<void>& how) {
 expected<void> source_pump::turn() {
   if (auto good = settle(); !good)
     return good;
-  if (!quiet() && open_.size() < how_.in_flight)
+  if (may_receive() && open_.size() < how_.in_flight)
     return receive();
   pause(look_at_open);
   return stay_alive();

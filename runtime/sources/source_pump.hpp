@@ -35,6 +35,8 @@ public:
   /// Makes what a letter holds an event after all, when it has become one: its schema is known now.
   /// Never waits. Any thread.
   outcome read_again(const envelope& malformed);
+  /// Nothing more is received until it is resumed. Returns at once.
+  void hold(bool held);
   /// Nothing more is received. Returns at once.
   void quiesce();
   /// Acknowledges what can be, and ends the thread; waits for what the source is in the middle of.
@@ -61,6 +63,7 @@ private:
   void pause(duration how_long);
   expected<void> stay_alive();
   bool quiet() const;
+  bool may_receive() const;
 
   node_impl& node_;
   const std::string name_;

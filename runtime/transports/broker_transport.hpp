@@ -22,6 +22,7 @@ struct broker_options {
   /// Messages in one `send`. Too small: a round trip per few events. Too large: a longer wait for
   /// the first of them.
   std::size_t batch = 512;
+  std::uint32_t window = subscription_options{}.window; ///< see `transport::window`
 };
 
 class broker_transport final : public transport {
@@ -34,6 +35,7 @@ public:
 
   std::string_view name() const noexcept override { return how_.name; }
   std::string where() const override { return how_.where; }
+  std::uint32_t window() const noexcept override { return how_.window; }
   transport_health health() const override;
   /// The queue is bounded by the mirror's window: what is in it has not been answered.
   void publish(std::vector<outbound_event> batch) override;

@@ -97,6 +97,7 @@ expected<std::unique_ptr<broker_session>> make_kafka_session(const broker_url& u
   for (const auto& [name, value] : settings.with_prefix("rdkafka."))
     to.set(name, value);
   how.message.header_prefix = "ce_";
+  how.window = 16'384; // `linger` and a request for each partition pass before one is confirmed
   return std::make_unique<kafka_session>(to.take(), times.connect);
 }
 

@@ -23,6 +23,7 @@ inline numbered_event numbered(int n) {
 class mirrored {
 public:
   explicit mirrored(transport_ptr to, subscription_options options = quick()) : to_(std::move(to)) {
+    options.window = to_->window();
     REQUIRE(node_.attach_mirror("copy", ">", to_, std::move(options)));
   }
   explicit mirrored(const std::string& url, subscription_options options = quick())

@@ -34,6 +34,13 @@ nats_broker::~nats_broker() {
   natsConnection_Destroy(reader_);
 }
 
+/// Clients show a certificate, too.
+std::string nats_broker::tls_config() const {
+  const auto& at = certificates_;
+  return "tls { cert_file: \"" + at.server() + "\", key_file: \"" + at.server_key() +
+         "\", ca_file: \"" + at.ca() + "\", verify: true }\n";
+}
+
 void nats_broker::start() {
   const auto config = dir_ / "nats.conf";
   std::ofstream(config)
@@ -41,13 +48,20 @@ void nats_broker::start() {
       << "authorization { users = [ { user: edu, password: secret, permissions: {\n"
       << "  publish: { deny: [\"lessons.lesson.forbidden\", \"lessons.secret.>\"] } } } ] }\n"
       << (is_ == kind::jetstream ? "jetstream { store_dir: \"" + (dir_ / "js").string() + "\" }\n"
-                                 : "");
+                                 : "")
+      << (how_ == security::tls ? tls_config() : "");
   server_ =
       std::make_unique<program>("nats-server", std::vector<std::string>{"-c", config.string()});
   while (reader_ == nullptr) {
     natsOptions* how = nullptr;
     natsOptions_Create(&how);
-    natsOptions_SetURL(how, ("nats://edu:secret@127.0.0.1:" + std::to_string(port_)).c_str());
+    natsOptions_SetURL(how, ("nats://edu:secret@localhost:" + std::to_string(port_)).c_str());
+    if (how_ == security::tls) {
+      natsOptions_SetSecure(how, true);
+      natsOptions_LoadCATrustedCertificates(how, certificates_.ca().c_str());
+      natsOptions_LoadCertificatesChain(how, (certificates_.dir + "client.pem").c_str(),
+                                        (certificates_.dir + "client.key").c_str());
+    }
     natsOptions_SetReconnectWait(how, 10);
     natsOptions_SetReconnectJitter(how, 1, 1);
     natsOptions_SetMaxReconnect(how, -1);

@@ -2,6 +2,7 @@
 // A nats-server: core, with a reader that listens all the time, or JetStream, with a stream.
 
 #include "tests/mirrors/broker.hpp"
+#include "tests/mirrors/broker_certificates.hpp"
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -14,7 +15,8 @@ namespace edupulse::test {
 class nats_broker final : public broker {
 public:
   enum class kind { core, jetstream };
-  explicit nats_broker(kind is) : is_(is) {}
+  enum class security { plain, tls };
+  explicit nats_broker(kind is, security how = security::plain) : is_(is), how_(how) {}
   ~nats_broker() override;
 
   void start() override;
@@ -43,13 +45,18 @@ public:
   /// Most messages that the stream takes; what is over is refused. 0: any number.
   void limit(std::int64_t messages);
 
+  const broker_certificates& certificates() const noexcept { return certificates_; }
+
 private:
+  std::string tls_config() const;
   void listen();
   void make_stream();
   std::vector<message> stored();
   void with_stream(const std::function<void(jsCtx*)>& does) const;
 
   const kind is_;
+  const security how_;
+  const broker_certificates certificates_{dir_};
   natsConnection* reader_ = nullptr;
   natsSubscription* subscription_ = nullptr;
   std::mutex mutex_;

@@ -3,16 +3,15 @@
 #include "tests/support/real_time.hpp"
 #include <amqp.h>
 #include <amqp_tcp_socket.h>
-#include <openssl/x509v3.h>
 
 namespace edupulse::test {
 
 namespace {
 
 constexpr const char* cookie = "edupulse";
-constexpr std::int64_t year = 365 * one_day;
 
-/// The queue is there before anybody can connect: a mirror that was first would find no route.
+/// The queues are there before anybody can connect: a mirror that was first would find no route.
+/// `small` takes ten messages, and no more.
 constexpr const char* definitions = R"({
   "vhosts": [{"name": "/"}],
   "users": [{"name": "school", "password": "secret", "tags": []}],
@@ -21,13 +20,15 @@ constexpr const char* definitions = R"({
   "exchanges": [{"name": "edupulse", "vhost": "/", "type": "topic", "durable": true,
                  "auto_delete": false, "internal": false, "arguments": {}}],
   "queues": [{"name": "lessons", "vhost": "/", "durable": true, "auto_delete": false,
-              "arguments": {}}],
-  "bindings": [{"source": "edupulse", "vhost": "/", "destination": "lessons",
+              "arguments": {}},
+             {"name": "small", "vhost": "/", "durable": true, "auto_delete": false,
+              "arguments": {"x-max-length": 10, "x-overflow": "reject-publish"}}],
+  "bindings": [{"source": "edupulse", "vhost": "/", "destination": "small",
+                "destination_type": "queue", "routing_key": "small", "arguments": {}},
+               {"source": "edupulse", "vhost": "/", "destination": "lessons",
                 "destination_type": "queue", "routing_key": "lessons", "arguments": {}}]})";
 
 using connection_ptr = std::unique_ptr<amqp_connection_state_t_, int (*)(amqp_connection_state_t)>;
-
-const amqp_bytes_t queue = amqp_cstring_bytes("lessons");
 
 bool good(const amqp_rpc_reply_t& reply) { return reply.reply_type == AMQP_RESPONSE_NORMAL; }
 
@@ -65,15 +66,6 @@ rabbitmq_broker::message as_message(const amqp_message_t& from) {
 } // namespace
 
 rabbitmq_broker::rabbitmq_broker() {
-  certificate_form form;
-  form.not_before = today - 10 * year;
-  form.not_after = today + 50 * year;
-  const authority ca("test authority", form);
-  form.names = {{GEN_DNS, "localhost"}};
-  const auto own = ca.issue(form);
-  write_file(ca_file(), ca.pem());
-  write_file(dir_ / "own.pem", own.certificate_pem());
-  write_file(dir_ / "own.key", own.key_pem());
   write_file(dir_ / ".erlang.cookie", cookie, 0400);
   write_file(dir_ / "plugins", "[].");
   write_file(dir_ / "definitions.json", definitions);
@@ -82,9 +74,10 @@ rabbitmq_broker::rabbitmq_broker() {
                  "\n"
                  "max_message_size = 1000000\n" // to be found too large before the node says so
                  "listeners.ssl.1 = 127.0.0.1:" +
-                 std::to_string(tls_port_) + "\nssl_options.cacertfile = " + ca_file() +
-                 "\nssl_options.certfile = " + (dir_ / "own.pem").string() +
-                 "\nssl_options.keyfile = " + (dir_ / "own.key").string() + "\n");
+                 std::to_string(tls_port_) + "\nssl_options.cacertfile = " + certificates_.ca() +
+                 "\nssl_options.certfile = " + certificates_.server() +
+                 "\nssl_options.keyfile = " + certificates_.server_key() +
+                 "\nssl_options.verify = verify_peer\nssl_options.fail_if_no_peer_cert = true\n");
 }
 
 void rabbitmq_broker::launch() {
@@ -117,12 +110,28 @@ void rabbitmq_broker::start() {
   for (; !to; to = connect(port_))
     rest(std::chrono::milliseconds(50));
   if (ran) {
-    ::amqp_queue_purge(to.get(), 1, queue);
+    ::amqp_queue_purge(to.get(), 1, ::amqp_cstring_bytes("lessons"));
     REQUIRE(good(::amqp_get_rpc_reply(to.get())));
   }
 }
 
+std::size_t rabbitmq_broker::empty(const char* queue) const {
+  const auto to = connect(port_);
+  REQUIRE(to);
+  for (std::size_t count = 0;; ++count) {
+    const auto got = ::amqp_basic_get(to.get(), 1, ::amqp_cstring_bytes(queue), 1);
+    REQUIRE(good(got));
+    if (got.reply.id == AMQP_BASIC_GET_EMPTY_METHOD)
+      return count;
+    amqp_message_t one;
+    REQUIRE(good(::amqp_read_message(to.get(), 1, &one, 0)));
+    ::amqp_destroy_message(&one);
+    ::amqp_maybe_release_buffers(to.get());
+  }
+}
+
 std::vector<rabbitmq_broker::message> rabbitmq_broker::read_messages() {
+  const auto queue = ::amqp_cstring_bytes("lessons");
   const auto to = connect(port_);
   REQUIRE(to);
   const auto* there = ::amqp_queue_declare(to.get(), 1, queue, 1, 1, 0, 0, amqp_empty_table);

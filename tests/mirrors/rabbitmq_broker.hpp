@@ -2,7 +2,7 @@
 // A rabbitmq-server with an epmd of its own, and a reader of one queue.
 
 #include "tests/mirrors/broker.hpp"
-#include "tests/support/certificates.hpp"
+#include "tests/mirrors/broker_certificates.hpp"
 
 namespace edupulse::test {
 
@@ -25,9 +25,9 @@ public:
   /// And takes it out of the queue.
   std::vector<seen_event> read() override;
 
-  /// With TLS, of `host`; `ca` is a file.
+  /// With TLS, of `host`; `ca` is a file. It wants a certificate of its clients, too.
   std::string tls_url(const std::string& host, const std::string& ca) const;
-  std::string ca_file() const { return (dir_ / "ca.pem").string(); }
+  const broker_certificates& certificates() const noexcept { return certificates_; }
   /// One call in the server, and its answer: "rabbit_alarm get_alarms []".
   std::string call(const std::string& module_function_arguments) const;
 
@@ -41,10 +41,13 @@ public:
     bool persistent = false;
   };
   std::vector<message> read_messages();
+  /// Takes one after the other out of a queue until it is empty; how many these were.
+  std::size_t empty(const char* queue) const;
 
 private:
   void launch();
 
+  const broker_certificates certificates_{dir_};
   const std::uint16_t epmd_port_ = free_port();
   const std::uint16_t dist_port_ = free_port();
   const std::uint16_t tls_port_ = free_port();

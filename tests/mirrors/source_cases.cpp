@@ -211,17 +211,18 @@ void sources_of_a_group_share(broker& at) {
   });
 }
 
-void source_waits_for_the_bus(broker& at) {
+void source_waits_for_the_bus(broker& at, const waiting_case& how) {
   at.start();
   subscription_options narrow;
   narrow.backlog_events = 16;
-  sourced there(at.source_url(at.port(), new_group() + at.few_at_once()), narrow);
+  narrow.overload = overload_policy::strict; // or it would be passed by after `stall_after`
+  sourced there(at.source_url(at.port(), new_group() + at.few_at_once() + how.settings), narrow);
   there.await_up();
   there.hold(true);
   mirrored here(at.url(), at.pace());
   here.publish(400);
   here.drain();
-  rest(1s); // it is asked for signs of life meanwhile
+  rest(how.wait); // it is asked for signs of life meanwhile
   CHECK(there.ids() < 400);
   CHECK(there.status().health.is == transport_health::state::up);
   there.hold(false);

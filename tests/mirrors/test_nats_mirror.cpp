@@ -171,6 +171,33 @@ TEST_CASE("G113: an event that is too large for NATS, or has no subject there, i
   CHECK(here.given_up() == 4);
 }
 
+TEST_CASE("G113: TLS to NATS, each with a certificate of its name and of the right CA") {
+  nats_broker to(core, nats_broker::security::tls);
+  to.start();
+  const auto& shown = to.certificates();
+  const auto url = [&](const std::string& host, const std::string& ca) {
+    return "nats://edu:secret@" + host + ":" + std::to_string(to.port()) +
+           "?topic=lessons.{name}&tls=true&ca=" + ca;
+  };
+  {
+    mirrored here(url("localhost", shown.ca()) + shown.of_client());
+    here.publish(500);
+    check_all_arrive(here, to);
+  }
+  const std::pair<std::string, std::string> refusals[] = {
+      {url("127.0.0.1", shown.ca()) + shown.of_client(), "mismatch"},
+      {url("localhost", shown.stranger()) + shown.of_client(), "certificate"},
+      {url("localhost", shown.ca()), "nats: "}, // without one of its own
+      {to.url(), "certificate"}}; // the server asks for TLS, and has signed for itself
+  for (const auto& [address, word] : refusals) {
+    const auto refused = open_transport(address).value();
+    eventually([&] { return refused->health().is != transport_health::state::connecting; });
+    INFO(address);
+    CHECK(refused->health().is == transport_health::state::down);
+    CHECK_THAT(refused->health().why, Catch::Matchers::Contains(word));
+  }
+}
+
 TEST_CASE("G114: CloudEvents in binary mode are headers of NATS, percent-encoded, and a body") {
   nats_broker to(core);
   to.start();

@@ -6,6 +6,7 @@
 #include "tests/mirrors/source_cases.hpp"
 #include "tests/support/eventually.hpp"
 #include "tests/support/lessons.hpp"
+#include "tests/support/tcp_proxy.hpp"
 #include <algorithm>
 #include <edupulse/node.hpp>
 #include <edupulse/transports.hpp>
@@ -157,22 +158,51 @@ TEST_CASE("G113: a message of RabbitMQ has the event's id, type and attributes")
   CHECK(header_of(seen[0].headers, "edupulse-via") == "here");
 }
 
-TEST_CASE("G113: TLS to RabbitMQ, which must show a certificate of its name and of the right CA") {
+TEST_CASE("G113: an event that RabbitMQ does not take is sent again until it does") {
   auto& to = shared();
   to.start();
+  mirrored here("amqp://school:secret@127.0.0.1:" + std::to_string(to.port()) + "?topic=small");
+  here.publish(30); // the queue takes ten, and refuses the others: basic.nack
+  std::size_t read = 0;
+  eventually([&] { return here.status().state == "unavailable"; });
+  CHECK_THAT(here->mirrors().front().health.why, Contains("basic.nack"));
+  eventually([&] {
+    read += to.empty("small");
+    return here.status().pending == 0;
+  });
+  CHECK(read + to.empty("small") == 30);
+  CHECK(here.given_up() == 0);
+}
+
+TEST_CASE(
+    "G113: a mirror to RabbitMQ that has nothing to send keeps its connection by heartbeats") {
+  auto& to = shared();
+  to.start();
+  tcp_proxy network(to.port());
+  mirrored here(to.url_of(network.port(), "&heartbeat=1s"), to.pace());
+  here.publish(10);
+  here.drain();
+  rest(4s); // the server ends one that has been silent for two heartbeats
+  here.publish(10);
+  check_all_arrive(here, to);
+  CHECK(network.connections() == 1);
+}
+
+TEST_CASE("G113: TLS to RabbitMQ, each with a certificate of its name and of the right CA") {
+  auto& to = shared();
+  to.start();
+  const auto& shown = to.certificates();
   {
-    mirrored here(to.tls_url("localhost", to.ca_file()));
+    mirrored here(to.tls_url("localhost", shown.ca()) + shown.of_client());
     publish_sized(here, 500, 1000);
     here.drain();
     CHECK(ids_in(to.read_messages()) == 500);
   }
-  scratch_dir dir;
-  const auto stranger = (dir / "ca.pem").string();
-  write_file(stranger, authority("another").pem());
   const std::pair<std::string, std::string> refusals[] = {
-      {to.tls_url("127.0.0.1", to.ca_file()), "hostname"},
-      {to.tls_url("localhost", stranger), "peer"},
-      {to.tls_url("localhost", (dir / "none").string()), "no authority can be read"}};
+      {to.tls_url("127.0.0.1", shown.ca()) + shown.of_client(), "hostname"},
+      {to.tls_url("localhost", shown.stranger()) + shown.of_client(), "peer"},
+      {to.tls_url("localhost", shown.ca()), "no login"}, // without one of its own
+      {to.tls_url("localhost", shown.dir + "none"), "no authority can be read"}};
   for (const auto& [url, word] : refusals) {
     const auto refused = open_transport(url).value();
     eventually([&] { return refused->health().is != transport_health::state::connecting; });
@@ -213,7 +243,7 @@ TEST_CASE("G116: sources of a group at RabbitMQ share the messages") {
 }
 
 TEST_CASE("G116: a source at RabbitMQ waits while the bus has no room") {
-  source_waits_for_the_bus(shared());
+  source_waits_for_the_bus(shared(), {.settings = "&heartbeat=1s", .wait = 4s});
 }
 
 TEST_CASE("G116: a source at RabbitMQ reads every form that a mirror writes") {

@@ -207,6 +207,31 @@ TEST_CASE("G116: while the bus has no room the source waits, and keeps its conne
   node.stop(0s); // for what is held
 }
 
+TEST_CASE("G116: a source that is paused reads no more, keeps its connection, and goes on") {
+  scripted_broker broker;
+  auto node = start_quiet();
+  REQUIRE(node.subscribe<LessonPublished>("watch", [](auto) {}));
+  attach(node, broker);
+  REQUIRE(node.pause_source("in"));
+  CHECK(status_of(node).paused);
+  const auto signs_after = [&](int more) {
+    const auto so_far = broker.signs_of_life();
+    eventually([&] { return broker.signs_of_life() >= so_far + more; });
+  };
+  signs_after(1); // what it was receiving is over
+  for (int i = 0; i < 30; ++i)
+    broker.put_lesson("k" + std::to_string(i), "t");
+  signs_after(3);
+  CHECK(broker.left() == 30);
+  CHECK(status_of(node).received == 0);
+  REQUIRE(node.resume_source("in"));
+  eventually([&] { return broker.left() == 0; });
+  CHECK_FALSE(status_of(node).paused);
+  CHECK(broker.connects() == 1);
+  CHECK(node.pause_source("watch").error().code == errc::not_found); // no source
+  CHECK(node.resume_source("none").error().code == errc::not_found);
+}
+
 TEST_CASE("G116: what was not acknowledged comes again after an outage, with the same ids") {
   scripted_broker broker;
   broker.put_lesson("k", "t");

@@ -357,6 +357,14 @@ TEST_CASE("G116: an operator adds a source, sees what it has brought, and ends i
     CHECK(source.getMalformed() == 1);
     CHECK(source.getWaiting() == 0);
   }
+  const auto pause = [&](const char* name) {
+    return one.tell([&](auto request) { request.setSourcePause(name); }).trouble();
+  };
+  CHECK(pause("in").empty());
+  CHECK((*list()).getSources()[0].getPaused());
+  CHECK(one.tell([](auto request) { request.setSourceResume("in"); }).trouble().empty());
+  CHECK_FALSE((*list()).getSources()[0].getPaused());
+  CHECK(pause("indexer") == "not_found");
   CHECK(remove("indexer").trouble() == "not_found"); // a subscription, and no source
   CHECK(remove("in").trouble().empty());
   CHECK((*list()).getSources().size() == 0);

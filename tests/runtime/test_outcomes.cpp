@@ -187,6 +187,7 @@ TEST_CASE("G9: unavailable pauses the subscription and charges no event with it"
   bus.hold(false);
   CHECK(calls == 1); // the rest of the batch was not tried
   CHECK(bus.subscriptions().front().state == "unavailable");
+  CHECK(bus.subscriptions().front().why == "database is down");
   bus.advance(10min); // far longer than any event's time for retries
   CHECK(bus.dead_letters().empty());
   CHECK(calls < 200);
@@ -194,6 +195,7 @@ TEST_CASE("G9: unavailable pauses the subscription and charges no event with it"
   bus.advance(6s);
   CHECK(bus.handled("reader") == 100);
   CHECK(bus.subscriptions().front().state == "running");
+  CHECK(bus.subscriptions().front().why.empty());
   CHECK(bus.ledger().total().retries == 0);
   check_books(bus);
 }

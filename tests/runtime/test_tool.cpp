@@ -8,6 +8,7 @@
 #include "tests/support/program.hpp"
 #include <algorithm>
 #include <edupulse/control.hpp>
+#include <fstream>
 #include <sys/syscall.h>
 #include <thread>
 
@@ -17,6 +18,8 @@ using Catch::Matchers::Contains;
 using Catch::Matchers::StartsWith;
 
 namespace {
+
+void write_text(const std::string& file, const std::string& text) { std::ofstream(file) << text; }
 
 struct finished {
   int code = 0;
@@ -303,6 +306,32 @@ TEST_CASE("edupulse: a command line that makes no sense exits with 2 and names w
   const auto help = run({"--help"});
   CHECK(help.code == 0);
   CHECK_THAT(help.output, Contains("Exit codes: 0 done, 1 the node said no"));
+}
+
+TEST_CASE("edupulse: the address of a broker may stand in a file, and its password nowhere else") {
+  scratch_dir home;
+  auto at = start_quiet({.data_dir = home.path()});
+  std::string asked;
+  const auto control =
+      control_socket::open(at, {.transports = [&](std::string_view url) -> expected<transport_ptr> {
+                             asked = url;
+                             return fail(errc::io, "nobody is there");
+                           }})
+          .value();
+  const auto file = (home.path() / "broker").string();
+  const auto add = [&] {
+    return run({"mirror", "add", "copy", "--to", "@" + file, "--data", home.path().string()});
+  };
+  CHECK_THAT(add().errors, Contains("cannot read \"" + file + "\""));
+  write_text(file, "nats://u:secret@host:4222?topic=a\r\n\n");
+  CHECK_THAT(add().errors, Contains("nobody is there"));
+  CHECK(asked == "nats://u:secret@host:4222?topic=a");
+  for (const std::string bad : {"", "\nnats://host", "nats://host\nnats://other\n"}) {
+    write_text(file, bad);
+    const auto refused = add();
+    CHECK(refused.code == 2);
+    CHECK_THAT(refused.errors, Contains("in one line, and nothing else"));
+  }
 }
 
 TEST_CASE("G90: edupulse believes no socket of another user's") {

@@ -98,7 +98,7 @@ public:
   expected<void> ready(std::string_view topic, std::size_t n, duration deadline) const;
 
   // -- mirrors ------------------------------------------------------------------------
-  /// Copies matching events to `to`, with `mirror_options()` if none are given. On several nodes it
+  /// Copies matching events to `to`, with `mirror_options` if none are given. On several nodes it
   /// needs a `group`, or each of them copies what all publish.
   expected<subscription> attach_mirror(std::string name, std::string_view filter, transport_ptr to);
   expected<subscription> attach_mirror(std::string name, std::string_view filter, transport_ptr to,
@@ -117,6 +117,9 @@ public:
   expected<void> attach_source(std::string name, source_ptr from, source_options how);
   /// Waits for what is being read. Its dead letters stay. Errors: `not_found`.
   expected<void> detach_source(std::string_view name);
+  /// Reads no more until it is resumed, and keeps its connection. Errors: `not_found`.
+  expected<void> pause_source(std::string_view name);
+  expected<void> resume_source(std::string_view name);
   std::vector<source_status> sources() const;
 
   // -- dead letters -------------------------------------------------------------------

@@ -87,6 +87,7 @@ struct source_status {
   std::string source; ///< the broker's kind
   std::string where;  ///< without passwords
   transport_health health{};
+  bool paused = false;
   std::uint64_t received = 0;
   std::uint64_t published = 0;
   std::uint64_t malformed = 0;    ///< dead letters of the subscription with the source's name

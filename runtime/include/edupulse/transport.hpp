@@ -42,6 +42,8 @@ public:
   virtual std::string where() const { return {}; }
   /// As it was last seen. Any thread, at any time.
   virtual transport_health health() const { return {}; }
+  /// Events under way at which it is at its best: the window of a mirror that is given no options.
+  virtual std::uint32_t window() const noexcept { return subscription_options{}.window; }
   /// Takes a batch in order and returns at once. Complete each `done` when the outcome is known,
   /// from any thread: `ok`; `retry` for this event; `unavailable` when the other side is gone,
   /// which pauses the mirror and probes; `reject` when this event can never be sent. A token that
@@ -52,15 +54,23 @@ public:
 
 using transport_ptr = std::shared_ptr<transport>;
 
-/// What `attach_mirror` takes for a mirror that is given no options: a larger backlog than other
-/// subscriptions have, 65,536 events and 64 MiB, publishers never wait for it, and a confirmation
-/// may take five minutes, on a network that is slow: the transport has a time limit of its own.
+/// What `attach_mirror` takes for a mirror that is given no options, but for the window: a larger
+/// backlog than other subscriptions have, 65,536 events and 64 MiB, publishers never wait for it,
+/// and a confirmation may take five minutes, on a network that is slow: the transport has a time
+/// limit of its own.
 inline subscription_options mirror_options() {
   subscription_options made;
   made.backlog_events = 65'536;
   made.backlog_bytes = 64u << 20;
   made.overload = overload_policy::drop_newest;
   made.time_limit = std::chrono::minutes(5);
+  return made;
+}
+
+/// As above, with the window that the transport wants.
+inline subscription_options mirror_options(const transport& to) {
+  auto made = mirror_options();
+  made.window = to.window();
   return made;
 }
 
@@ -73,6 +83,7 @@ struct mirror_status {
   std::string state;
   std::string transport; ///< its name
   std::string where;     ///< without passwords
+  /// `why` also while the state is `unavailable` for another reason: a stream that is full.
   transport_health health{};
   /// Events that are owed to it by this node or have arrived here, and not been confirmed.
   std::uint64_t lag = 0;
