@@ -18,7 +18,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <unordered_map>
+#include <tsl/robin_map.h>
 #include <utility>
 
 namespace edupulse {
@@ -57,7 +57,7 @@ public:
     auto at = lines_.find(key);
     if (at == lines_.end() || at->second.head != 0)
       return std::nullopt;
-    auto& followers = at->second.followers;
+    auto& followers = at.value().followers;
     if (followers.empty()) {
       lines_.erase(at);
       return std::nullopt;
@@ -65,7 +65,7 @@ public:
     auto first = followers.begin();
     follower found{first->first, std::move(first->second)};
     followers.erase(first);
-    at->second.head = found.first;
+    at.value().head = found.first;
     return found;
   }
 
@@ -83,7 +83,7 @@ private:
     std::uint64_t head = 0; ///< 0 while closing
     std::map<std::uint64_t, envelope_ptr> followers;
   };
-  std::unordered_map<std::uint64_t, line> lines_;
+  tsl::robin_map<std::uint64_t, line> lines_; // of a mirror: as many as its window
 };
 
 } // namespace edupulse

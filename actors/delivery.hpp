@@ -26,6 +26,7 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <tsl/robin_map.h>
 #include <unordered_map>
 #include <vector>
 
@@ -243,7 +244,7 @@ private:
   std::size_t waiting_events_ = 0;
   std::map<std::uint64_t, envelope_ptr> ready_; ///< by seq; goes before `waiting_`
   std::map<std::pair<time_point, std::uint64_t>, envelope_ptr> retries_;
-  std::unordered_map<std::uint64_t, deferred_event> deferred_;
+  tsl::robin_map<std::uint64_t, deferred_event> deferred_;
   std::unordered_map<std::uint64_t, outcome> early_; ///< completed before the report said deferred
   std::unordered_map<std::uint64_t, trouble> trouble_;
   blocked_keys blocked_;

@@ -240,7 +240,7 @@ void delivery::on_completion(std::uint64_t seq, std::uint32_t attempt, outcome&&
   if (at != deferred_.end()) {
     if (at->second.attempt != attempt)
       return; // of an earlier attempt that ran out of time
-    const auto event = std::move(at->second.event);
+    const auto event = std::move(at.value().event);
     deferred_.erase(at);
     note_progress_if(what.is_ok(), now, out);
     on_answer(event, seq, std::move(what), now, out);

@@ -57,11 +57,20 @@ std::unique_ptr<broker_server> start_cluster() {
   return made;
 }
 
+/// As the events of a mirror have them: what has a key goes to the partition of that key.
+std::vector<std::string> keys_of_lessons() {
+  std::vector<std::string> all;
+  for (int i = 0; i < 10'000; ++i)
+    all.push_back("lesson-" + std::to_string(10'000'000 + i));
+  return all;
+}
+
 void publish(const broker_server& to, std::uint64_t events, const std::string& body,
              const std::string& content_type) {
   std::uint64_t confirmed = 0;
   auto* how = settings({{"bootstrap.servers", to.address.c_str()},
                         {"enable.idempotence", "true"},
+                        {"partitioner", "murmur2_random"},
                         {"linger.ms", "5"}});
   rd_kafka_conf_set_opaque(how, &confirmed);
   rd_kafka_conf_set_dr_msg_cb(how, [](rd_kafka_t*, const rd_kafka_message_t* what, void* count) {
@@ -70,14 +79,16 @@ void publish(const broker_server& to, std::uint64_t events, const std::string& b
     ++*static_cast<std::uint64_t*>(count);
   });
   auto* producer = make_producer(how);
+  const auto keys = keys_of_lessons();
   for (std::uint64_t sent = 0; sent < events;) {
+    const auto& key = keys[sent % keys.size()];
     auto* headers = rd_kafka_headers_new(1);
     rd_kafka_header_add(headers, "content-type", -1, content_type.data(),
                         static_cast<ssize_t>(content_type.size()));
-    const auto code =
-        rd_kafka_producev(producer, RD_KAFKA_V_TOPIC("lessons"),
-                          RD_KAFKA_V_VALUE(const_cast<char*>(body.data()), body.size()),
-                          RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+    const auto code = rd_kafka_producev(
+        producer, RD_KAFKA_V_TOPIC("lessons"), RD_KAFKA_V_KEY(key.data(), key.size()),
+        RD_KAFKA_V_VALUE(const_cast<char*>(body.data()), body.size()), RD_KAFKA_V_HEADERS(headers),
+        RD_KAFKA_V_END);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
       ++sent;
     } else {
@@ -97,6 +108,6 @@ void publish(const broker_server& to, std::uint64_t events, const std::string& b
 
 void add_kafka_roles(roles& to) { to["kafka_cluster"] = serve; }
 
-bare_client bare_kafka() { return {"kafka", "", 100'000, start_cluster, publish}; }
+bare_client bare_kafka() { return {"kafka", "", 500'000, start_cluster, publish}; }
 
 } // namespace bench

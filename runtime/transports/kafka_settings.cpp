@@ -90,14 +90,14 @@ expected<std::unique_ptr<broker_session>> make_kafka_session(const broker_url& u
   to.set("acks", acks);
   to.set("enable.idempotence", acks == "all" ? "true" : "false");
   to.set("compression.type", settings.text("compression", "none"));
-  to.set("linger.ms", in_ms(settings.span("linger", 5ms)));
+  to.set("linger.ms", in_ms(settings.span("linger", 2ms)));
   to.set("partitioner", "murmur2_random"); // as Kafka's own clients do: a key, one partition
   set_times(to, times);
   set_security(to, url, settings);
   for (const auto& [name, value] : settings.with_prefix("rdkafka."))
     to.set(name, value);
   how.message.header_prefix = "ce_";
-  how.window = 16'384; // `linger` and a request for each partition pass before one is confirmed
+  how.window = 8'192; // `linger` and a request for each partition pass before one is confirmed
   return std::make_unique<kafka_session>(to.take(), times.connect);
 }
 
