@@ -87,6 +87,7 @@ void add_zeromq_roles(roles& to);
 void add_nats_roles(roles& to);
 void add_redis_roles(roles& to);
 void add_kafka_roles(roles& to);
+void add_mirror_roles(roles& to);
 
 /// Counts events in a subscriber of any kind and says "done". `one` is for one thread at a time;
 /// `finish` for any.

@@ -3,6 +3,7 @@
 
 #include "bare_clients.hpp"
 #include "bench.hpp"
+#include "contender.hpp"
 #include "runtime/transports/broker_message.hpp"
 #include <algorithm>
 #include <atomic>
@@ -134,8 +135,13 @@ public:
   }
 };
 
-/// Events per second into another subscription of the node, beside the mirror; MiB that it grew.
-std::pair<double, double> run_beside(const edupulse::transport_ptr& to, std::uint64_t events) {
+struct beside {
+  double per_second = 0; ///< into another subscription of the node
+  double grown = 0;      ///< MiB, of the process
+};
+
+/// Beside a mirror. In a process of its own: what one run took and freed is not the next one's.
+beside run_beside(const edupulse::transport_ptr& to, std::uint64_t events) {
   auto at = start();
   std::atomic<std::uint64_t> seen = 0;
   at.attach_mirror("copy", ">", to).value();
@@ -154,18 +160,26 @@ std::pair<double, double> run_beside(const edupulse::transport_ptr& to, std::uin
   return {rate, grown};
 }
 
+beside ask_beside(const char* broker, std::uint64_t events) {
+  auto one = child::role("beside_mirror", {broker, std::to_string(events)});
+  beside made;
+  made.per_second = std::stod(one.expect("per_second"));
+  made.grown = std::stod(one.expect("grown"));
+  one.end();
+  return made;
+}
+
 /// A broker that is gone, beside one that confirms at once: what an outage costs everybody else.
 void outage(report& to, bool quick) {
   const std::uint64_t events = quick ? 200'000 : 2'000'000;
   std::vector<double> gone, there, ratio, grown;
   for (int round = 0; round < (quick ? 1 : 5); ++round) {
-    const auto works = run_beside(std::make_shared<instant_transport>(), events);
-    const auto url = transport_to_nobody();
-    const auto broken = run_beside(edupulse::open_transport(url).value(), events);
-    gone.push_back(broken.first);
-    there.push_back(works.first);
-    ratio.push_back(broken.first / works.first);
-    grown.push_back(broken.second);
+    const auto works = ask_beside("there", events);
+    const auto broken = ask_beside("gone", events);
+    gone.push_back(broken.per_second);
+    there.push_back(works.per_second);
+    ratio.push_back(broken.per_second / works.per_second);
+    grown.push_back(broken.grown);
   }
   to.compared("mirror.outage", "events/s", spread_of(gone),
               {{"confirms at once", spread_of(there), spread_of(ratio)}}, 0.95,
@@ -174,6 +188,18 @@ void outage(report& to, bool quick) {
 }
 
 } // namespace
+
+void add_mirror_roles(roles& to) {
+  to["beside_mirror"] = [](const std::vector<std::string>& args) {
+    const bool is_there = args.at(0) == "there";
+    const auto broker = is_there ? std::make_shared<instant_transport>()
+                                 : edupulse::open_transport(transport_to_nobody()).value();
+    const auto found = run_beside(broker, std::stoull(args.at(1)));
+    say("per_second " + std::to_string(found.per_second));
+    say("grown " + std::to_string(found.grown));
+    return 0;
+  };
+}
 
 void mirrors(report& to, const std::function<bool(const char*)>& wanted, bool quick) {
   if (wanted("mirror.outage"))

@@ -38,6 +38,7 @@ int play_role(const std::string& name, const std::vector<std::string>& args) {
   add_nats_roles(all);
   add_redis_roles(all);
   add_kafka_roles(all);
+  add_mirror_roles(all);
   return all.at(name)(args);
 }
 

@@ -78,6 +78,10 @@ public:
   }
   std::vector<dead_letter> dead_letters() const { return node_.dead_letters().value(); }
   std::size_t given_up() const { return dead_letters().size(); }
+  /// Until the mirror says this of its outage, also while it tries again.
+  void await_why(const std::string& words) const {
+    eventually([&] { return node_.mirrors().front().health.why.find(words) != std::string::npos; });
+  }
   /// Why the broker is down, as the first transport sees it.
   std::string why() const { return to_->health().why; }
 

@@ -105,11 +105,9 @@ TEST_CASE("G113: a stream that is full is an outage until there is room") {
   nats_broker to(jetstream);
   to.start();
   to.limit(50);
-  const auto transport = open_transport(to.url()).value();
-  mirrored here(transport);
+  mirrored here(to.url(), to.pace());
   here.publish(80);
-  eventually([&] { return transport->health().is == transport_health::state::down; });
-  CHECK_THAT(transport->health().why, Catch::Matchers::Contains("maximum messages exceeded"));
+  here.await_why("maximum messages exceeded");
   to.limit(0);
   here.drain();
   CHECK(to.read().size() == 80);

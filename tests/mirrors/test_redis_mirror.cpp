@@ -63,11 +63,9 @@ TEST_CASE("G113: Redis without memory is an outage until there is some") {
   redis_broker to;
   to.start();
   to.ask({"CONFIG", "SET", "maxmemory", "1"});
-  const auto transport = open_transport(to.url()).value();
-  mirrored here(transport);
+  mirrored here(to.url(), to.pace());
   here.publish(300);
-  eventually([&] { return transport->health().is == transport_health::state::down; });
-  CHECK_THAT(transport->health().why, Catch::Matchers::Contains("OOM"));
+  here.await_why("OOM");
   to.ask({"CONFIG", "SET", "maxmemory", "0"});
   here.drain();
   CHECK(to.read().size() == 300);
