@@ -55,7 +55,9 @@ void nats_broker::start() {
   while (reader_ == nullptr) {
     natsOptions* how = nullptr;
     natsOptions_Create(&how);
-    natsOptions_SetURL(how, ("nats://edu:secret@localhost:" + std::to_string(port_)).c_str());
+    // By its number where no certificate asks for a name: the reader must be there before a mirror.
+    const std::string host = how_ == security::tls ? "localhost" : "127.0.0.1";
+    natsOptions_SetURL(how, ("nats://edu:secret@" + host + ":" + std::to_string(port_)).c_str());
     if (how_ == security::tls) {
       natsOptions_SetSecure(how, true);
       natsOptions_LoadCATrustedCertificates(how, certificates_.ca().c_str());
@@ -68,7 +70,7 @@ void nats_broker::start() {
     natsOptions_SetErrorHandler(
         how, [](natsConnection*, natsSubscription*, natsStatus, void*) {}, nullptr);
     if (natsConnection_Connect(&reader_, how) != NATS_OK)
-      rest(10ms);
+      rest(1ms);
     natsOptions_Destroy(how);
   }
   while (natsConnection_FlushTimeout(reader_, 1000) != NATS_OK) // it is still coming back
