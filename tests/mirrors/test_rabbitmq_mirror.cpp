@@ -165,7 +165,7 @@ TEST_CASE("G113: an event that RabbitMQ does not take is sent again until it doe
   here.publish(30); // the queue takes ten, and refuses the others: basic.nack
   std::size_t read = 0;
   eventually([&] { return here.status().state == "unavailable"; });
-  CHECK_THAT(here->mirrors().front().health.why, Contains("basic.nack"));
+  here.await_why("basic.nack");
   eventually([&] {
     read += to.empty("small");
     return here.status().pending == 0;

@@ -189,8 +189,10 @@ TEST_CASE("G116: no more is read than may wait to be concluded") {
 
 TEST_CASE("G116: while the bus has no room the source waits, and keeps its connection") {
   scripted_broker broker;
-  for (int i = 0; i < 100; ++i)
-    broker.put_lesson("k" + std::to_string(i), "t");
+  const auto put = [&](int begin, int end) {
+    for (int i = begin; i < end; ++i)
+      broker.put_lesson("k" + std::to_string(i), "t");
+  };
   held_answers held;
   subscription_options narrow;
   narrow.backlog_events = 8;
@@ -198,6 +200,9 @@ TEST_CASE("G116: while the bus has no room the source waits, and keeps its conne
   REQUIRE(node.subscribe<LessonPublished>(
       "slow", [&](LessonPublished::Reader, context& ctx) { return held.hold(ctx); }, narrow));
   attach(node, broker);
+  put(0, 20); // all of them may be on the bus before it notices that it is full
+  eventually([&] { return held.size() == 20 || broker.signs_of_life() > 0; });
+  put(20, 100);
   eventually([&] { return broker.signs_of_life() > 2; });
   CHECK(broker.left() > 50);
   while (broker.left() > 0)
