@@ -88,11 +88,11 @@ struct json_event {
 expected<json_event> from_json(std::string_view text, const type_lookup& types,
                                const json_options& options = {});
 
-/// A CloudEvent in binary mode: the attributes beside `data`, the payload as JSON; empty: it has
-/// none. Errors: those of `from_json`.
+/// A CloudEvent in binary mode: the attributes beside `data`, the payload as JSON, where it has
+/// one. Errors: those of `from_json`.
 expected<json_event> from_cloud_attributes(const cloud_attributes& attributes,
-                                           std::string_view data, const type_lookup& types,
-                                           const json_options& options);
+                                           std::optional<std::string_view> data,
+                                           const type_lookup& types, const json_options& options);
 
 /// The envelope that `from` describes; id, publisher and time are taken from `absent` where it has
 /// none. Errors: those of `envelope_writer::finish`.

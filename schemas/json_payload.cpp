@@ -6,6 +6,7 @@
 #include "schemas/json_payload.hpp"
 
 #include "schemas/codec.hpp"
+#include "schemas/json_fields.hpp"
 #include "schemas/json_syntax.hpp"
 #include "schemas/json_writer.hpp"
 #include "schemas/utf8.hpp"
@@ -23,7 +24,7 @@ namespace {
 using json = capnp::JsonValue;
 using kind = capnp::schema::Type;
 
-std::string_view view(capnp::Text::Reader text) noexcept { return {text.begin(), text.size()}; }
+using json_fields::view;
 
 /// The range of an integer type; as a double it is exact up to 53 bits, which is all that is asked.
 struct integer_range {

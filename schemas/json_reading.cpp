@@ -42,8 +42,9 @@ public:
   }
 
   /// An attribute named `data` is none: the payload is.
-  expected<json_event> read(const cloud_attributes& attributes, std::string_view data) {
-    std::size_t size = data.size();
+  expected<json_event> read(const cloud_attributes& attributes,
+                            std::optional<std::string_view> data) {
+    std::size_t size = data ? data->size() : 0;
     for (const auto& [name, value] : attributes)
       size += name.size() + value.size();
     if (auto ok = check_size(size); !ok)
@@ -61,7 +62,7 @@ public:
       ++member;
     }
     member->setName("data");
-    auto ok = data.empty() ? expected<void>() : parse_text(data, member->getValue());
+    auto ok = data ? parse_text(*data, member->getValue()) : expected<void>();
     if (ok)
       ok = cloud();
     if (!ok)
@@ -301,8 +302,8 @@ capnp::DynamicStruct::Reader json_event::payload() const {
 }
 
 expected<json_event> from_cloud_attributes(const cloud_attributes& attributes,
-                                           std::string_view data, const type_lookup& types,
-                                           const json_options& options) {
+                                           std::optional<std::string_view> data,
+                                           const type_lookup& types, const json_options& options) {
   return reader(types, options).read(attributes, data);
 }
 

@@ -1,5 +1,6 @@
 #include "schemas/json_writer.hpp"
 
+#include "schemas/json_fields.hpp"
 #include <charconv>
 #include <cmath>
 #include <cstdint>
@@ -10,9 +11,7 @@ namespace edupulse {
 
 namespace {
 
-using kind = capnp::schema::Type;
-
-std::string_view view(capnp::Text::Reader text) noexcept { return {text.begin(), text.size()}; }
+using json_fields::view;
 
 /// JavaScript's numbers cannot hold all of them, so they are strings.
 bool is_wide(capnp::Type type) noexcept { return type.isInt64() || type.isUInt64(); }

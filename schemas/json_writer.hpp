@@ -1,6 +1,6 @@
 #pragma once
 // JSON texts as they are written, member after member, without a tree of values in between: that
-// tree, which JsonCodec makes, was nine tenths of what a mirror cost. The texts are RapidJSON's;
+// tree, which JsonCodec makes, was two thirds of what a mirror cost. The texts are RapidJSON's;
 // what becomes of a Cap'n Proto value stands in json_payload.hpp.
 
 #include <capnp/dynamic.h>

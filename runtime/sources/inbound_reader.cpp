@@ -67,18 +67,17 @@ expected<std::span<const std::byte>> only_segment(std::string_view body) {
   return std::as_bytes(std::span(body)).subspan(sizeof table);
 }
 
-/// Copies the root of `from`, which follows all its pointers.
-expected<void> copy_payload(capnp::AnyPointer::Reader from, json_event& to) {
+/// Copies the root of `from`, which follows all its pointers. Throws what Cap'n Proto throws.
+void copy_root(capnp::AnyPointer::Reader from, json_event& to) {
   to.message = std::make_unique<capnp::MallocMessageBuilder>();
-  return catching(errc::malformed, [&] {
-    if (from.isNull())
-      to.message->initRoot<capnp::DynamicStruct>(to.type->schema());
-    else
-      to.message->setRoot(from.getAs<capnp::AnyStruct>());
-  });
+  if (from.isNull())
+    to.message->initRoot<capnp::DynamicStruct>(to.type->schema());
+  else
+    to.message->setRoot(from.getAs<capnp::AnyStruct>());
 }
 
-expected<void> copy_payload(std::string_view body, json_event& to) {
+/// The payload that is the body.
+expected<void> copy_body(std::string_view body, json_event& to) {
   const auto segment = only_segment(body);
   if (!segment)
     return tl::unexpected(segment.error());
@@ -86,14 +85,12 @@ expected<void> copy_payload(std::string_view body, json_event& to) {
   std::vector<capnp::word> words(segment->size() / sizeof(capnp::word));
   std::memcpy(words.data(), segment->data(), segment->size());
   const kj::ArrayPtr<const capnp::word> only(words.data(), words.size());
-  expected<void> copied;
-  auto good = catching(errc::malformed, [&] {
+  return catching(errc::malformed, [&] {
     capnp::SegmentArrayMessageReader reader(
         kj::arrayPtr(&only, 1),
         {.traversalLimitInWords = 64 * words.size() + 1024, .nestingLimit = 64});
-    copied = copy_payload(reader.getRoot<capnp::AnyPointer>(), to);
+    copy_root(reader.getRoot<capnp::AnyPointer>(), to);
   });
-  return good ? std::move(copied) : std::move(good);
 }
 
 } // namespace
@@ -114,7 +111,7 @@ expected<json_event> inbound_reader::read_text(std::string_view text, json_form 
 }
 
 expected<json_event> inbound_reader::read_parts(const cloud_attributes& attributes,
-                                                std::string_view data) const {
+                                                std::optional<std::string_view> data) const {
   return from_cloud_attributes(attributes, data, how_.types, options_of(json_form::cloudevents));
 }
 
@@ -127,11 +124,11 @@ expected<json_event> inbound_reader::read_binary(const inbound_message& what) co
   if (type != content_types::capnp) {
     if (!type.empty())
       attributes.emplace_back("datacontenttype", std::move(type));
-    return read_parts(attributes, what.body);
+    return read_parts(attributes, what.body.empty() ? std::nullopt : std::optional(what.body));
   }
-  auto made = read_parts(attributes, {});
+  auto made = read_parts(attributes, std::nullopt);
   if (made)
-    if (auto good = copy_payload(what.body, *made); !good)
+    if (auto good = copy_body(what.body, *made); !good)
       return tl::unexpected(std::move(good.error()));
   return made;
 }
@@ -166,7 +163,8 @@ expected<json_event> inbound_reader::read_envelope(const inbound_message& what) 
   for (std::size_t i = 0; i < (*event)->meta_count(); ++i)
     made.meta.emplace_back((*event)->meta_at(i));
   payload_reader reader(**event);
-  if (auto good = copy_payload(reader.payload(), made); !good)
+  auto good = catching(errc::malformed, [&] { copy_root(reader.payload(), made); });
+  if (!good)
     return tl::unexpected(std::move(good.error()));
   return made;
 }

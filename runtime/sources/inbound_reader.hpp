@@ -33,7 +33,8 @@ public:
 private:
   json_options options_of(json_form form) const;
   expected<json_event> read_text(std::string_view text, json_form form) const;
-  expected<json_event> read_parts(const cloud_attributes& attributes, std::string_view data) const;
+  expected<json_event> read_parts(const cloud_attributes& attributes,
+                                  std::optional<std::string_view> data) const;
   expected<json_event> read_binary(const inbound_message& what) const;
   expected<json_event> read_payload(const inbound_message& what) const;
   expected<json_event> read_envelope(const inbound_message& what) const;

@@ -4,9 +4,10 @@
 #include "lesson.capnp.h"
 #include "runtime/sources/inbound_reader.hpp"
 #include "schemas/codec.hpp"
-#include "schemas/typed_event.hpp"
 #include "tests/fuzz/must.hpp"
 #include "tests/fuzz/targets.hpp"
+#include <algorithm>
+#include <edupulse/transports.hpp>
 #include <string>
 #include <string_view>
 
@@ -21,10 +22,7 @@ const envelope_header own{
 source_options options(std::string event) {
   source_options made;
   made.event = std::move(event);
-  made.types = [](std::string_view name) {
-    const auto& type = event_traits<LessonPublished>::type();
-    return name == type.name ? &type : nullptr;
-  };
+  made.types = types_of<LessonPublished>();
   return made;
 }
 

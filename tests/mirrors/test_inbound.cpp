@@ -146,6 +146,7 @@ TEST_CASE("G116: messages that name no event are the one that the source is told
   CHECK(title_of(*event) == "plain");
   CHECK(event->key() == "k2");
   CHECK_THAT(problem_of(json("[1]"), how), Contains("object"));
+  CHECK_THAT(problem_of(json(""), how), Contains("bad_json")); // no payload, and not an empty one
   CHECK_THAT(problem_of(json(R"({}, "type": "$cluster.member")"), how), Contains("byte"));
   how.strict = true;
   CHECK_THAT(problem_of(json(R"({"titel":"plain"})"), how), Contains("titel"));
