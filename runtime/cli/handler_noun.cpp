@@ -22,21 +22,13 @@ void add_handler(CLI::App& to, tool& with) {
   add_verb(noun, with, "ls", "what they are doing: running, paused, quarantined, ...", [&with] {
     return with.show([](auto request) { request.setSubscriptions(); }, list_text);
   });
-  const auto name = std::make_shared<std::string>();
-  const auto tell = [&](const char* verb, const char* about, const char* said,
-                        void (*fill)(control::Request::Builder, const std::string&)) {
-    add_verb(noun, with, verb, about,
-             [&with, name, said, fill] {
-               return with.show([&](auto request) { fill(request, *name); },
-                                [&](auto) { return printable(*name) + said; });
-             })
-        .add_option("NAME", *name, "as `edupulse handler ls` says it")
-        ->required();
-  };
-  tell("pause", "its events wait; calls that are running end", " is paused\n",
-       [](control::Request::Builder request, const std::string& who) { request.setPause(who); });
-  tell("resume", "ends a pause, and the quarantine of its scope", " is resumed\n",
-       [](control::Request::Builder request, const std::string& who) { request.setResume(who); });
+  using request = control::Request::Builder;
+  add_verb_of_one(noun, with, "pause", "its events wait; calls that are running end",
+                  " is paused\n",
+                  [](request to_fill, const std::string& who) { to_fill.setPause(who); });
+  add_verb_of_one(noun, with, "resume", "ends a pause, and the quarantine of its scope",
+                  " is resumed\n",
+                  [](request to_fill, const std::string& who) { to_fill.setResume(who); });
 }
 
 } // namespace edupulse::cli

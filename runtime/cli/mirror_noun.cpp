@@ -73,21 +73,14 @@ void add_mirror(CLI::App& to, tool& with) {
                         });
   named(swap);
   addressed(swap);
-  const auto tell = [&](const char* verb, const char* about, const char* said,
-                        void (*fill)(control::Request::Builder, const std::string&)) {
-    named(add_verb(noun, with, verb, about, [&with, what, said, fill] {
-      return with.show([&](auto request) { fill(request, what->name); },
-                       [&](auto) { return printable(what->name) + said; });
-    }));
-  };
-  tell("pause", "its events wait, within its backlog", " is paused\n",
-       [](control::Request::Builder request, const std::string& who) { request.setPause(who); });
-  tell("resume", "ends a pause", " is resumed\n",
-       [](control::Request::Builder request, const std::string& who) { request.setResume(who); });
-  tell("rm", "ends it; what it is behind is dropped and counted", " is gone\n",
-       [](control::Request::Builder request, const std::string& who) {
-         request.setMirrorRemove(who);
-       });
+  using request = control::Request::Builder;
+  add_verb_of_one(noun, with, "pause", "its events wait, within its backlog", " is paused\n",
+                  [](request to_fill, const std::string& who) { to_fill.setPause(who); });
+  add_verb_of_one(noun, with, "resume", "ends a pause", " is resumed\n",
+                  [](request to_fill, const std::string& who) { to_fill.setResume(who); });
+  add_verb_of_one(noun, with, "rm", "ends it; what it is behind is dropped and counted",
+                  " is gone\n",
+                  [](request to_fill, const std::string& who) { to_fill.setMirrorRemove(who); });
 }
 
 } // namespace edupulse::cli

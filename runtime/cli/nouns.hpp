@@ -29,4 +29,8 @@ inline CLI::App& add_verb(CLI::App& to, tool& with, const char* name, const char
   return *verb;
 }
 
+/// A verb that says one NAME in its request; `said` follows the name when that is done.
+void add_verb_of_one(CLI::App& to, tool& with, const char* name, const char* about,
+                     const char* said, void (*fill)(control::Request::Builder, const std::string&));
+
 } // namespace edupulse::cli

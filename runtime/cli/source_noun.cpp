@@ -28,9 +28,6 @@ void add_source(CLI::App& to, tool& with) {
   add_verb(noun, with, "ls", "where they come from, how many, and what was wrong",
            [&with] { return with.show([](auto request) { request.setSourceList(); }, list_text); });
   const auto what = std::make_shared<choice>();
-  const auto named = [what](CLI::App& verb) {
-    verb.add_option("NAME", what->name, "as `edupulse source ls` says it")->required();
-  };
   auto& add = add_verb(noun, with, "add", "publishes what is there, from now on", [&with, what] {
     return with.show(
         [&](auto request) {
@@ -40,25 +37,20 @@ void add_source(CLI::App& to, tool& with) {
         },
         [&](auto) { return printable(what->name) + " is a source\n"; });
   });
-  named(add);
+  add.add_option("NAME", what->name, "as `edupulse source ls` says it")->required();
   add.add_option("--from", what->url,
                  "kafka://host:9092?topic=lessons, or @FILE with that in it: see docs/sources.md")
       ->required()
       ->transform(CLI::Validator(read_address, ""));
-  const auto tell = [&](const char* verb, const char* about, const char* said,
-                        void (*fill)(control::Request::Builder, const std::string&)) {
-    named(add_verb(noun, with, verb, about, [&with, what, said, fill] {
-      return with.show([&](auto request) { fill(request, what->name); },
-                       [&](auto) { return printable(what->name) + said; });
-    }));
-  };
   using request = control::Request::Builder;
-  tell("pause", "reads no more; what comes waits at the broker", " is paused\n",
-       [](request to_fill, const std::string& who) { to_fill.setSourcePause(who); });
-  tell("resume", "ends a pause", " is resumed\n",
-       [](request to_fill, const std::string& who) { to_fill.setSourceResume(who); });
-  tell("rm", "ends it; what is not acknowledged stays at the broker", " is gone\n",
-       [](request to_fill, const std::string& who) { to_fill.setSourceRemove(who); });
+  add_verb_of_one(noun, with, "pause", "reads no more; what comes waits at the broker",
+                  " is paused\n",
+                  [](request to_fill, const std::string& who) { to_fill.setSourcePause(who); });
+  add_verb_of_one(noun, with, "resume", "ends a pause", " is resumed\n",
+                  [](request to_fill, const std::string& who) { to_fill.setSourceResume(who); });
+  add_verb_of_one(noun, with, "rm", "ends it; what is not acknowledged stays at the broker",
+                  " is gone\n",
+                  [](request to_fill, const std::string& who) { to_fill.setSourceRemove(who); });
 }
 
 } // namespace edupulse::cli
