@@ -65,8 +65,11 @@ void set_security(properties& to, const broker_url& url, setting_reader& setting
   const bool has_user = !url.user.empty();
   to.set("security.protocol", settings.text("security", has_user ? "sasl_plaintext" : "plaintext"));
   const auto mechanism = settings.text("mechanism", "PLAIN");
-  if (const auto ca = settings.text("ca", ""); !ca.empty())
-    to.set("ssl.ca.location", ca);
+  for (const auto& [ours, theirs] :
+       {std::pair{"ca", "ssl.ca.location"}, std::pair{"certificate", "ssl.certificate.location"},
+        std::pair{"key", "ssl.key.location"}})
+    if (const auto file = settings.text(ours, ""); !file.empty())
+      to.set(theirs, file);
   if (!has_user)
     return;
   to.set("sasl.mechanism", mechanism);

@@ -13,6 +13,17 @@ std::string nats_words(natsStatus status) {
   return text != nullptr && about == status && *text != '\0' ? text : ::natsStatus_GetText(status);
 }
 
+/// Of TLS 1.3 a server hears that there is no certificate of its client when the client takes the
+/// handshake for done. The library then misses the answer to its first words, and says only that.
+std::string nats_refusal(natsStatus status, const nats_login& how) {
+  auto words = nats_words(status);
+  if (how.tls && how.certificate.empty() && words.find("PONG") != words.npos)
+    words = "the server has hung up after the TLS handshake: does it want a certificate of its "
+            "clients (settings `certificate` and `key`)? The client library: " +
+            words;
+  return nats_said(words);
+}
+
 std::string nats_end_of(natsConnection* connection) {
   const char* words = nullptr;
   const auto status = ::natsConnection_GetLastError(connection, &words);

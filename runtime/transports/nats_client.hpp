@@ -42,6 +42,8 @@ expected<nats_options> make_nats_options(const nats_login& how);
 std::string nats_said(std::string_view words);
 /// What the library last said on this thread.
 std::string nats_words(natsStatus status);
+/// Why no connection came about.
+std::string nats_refusal(natsStatus status, const nats_login& how);
 /// Why a connection is over.
 std::string nats_end_of(natsConnection* connection);
 

@@ -149,7 +149,7 @@ expected<void> nats_session::connect() {
     return tl::unexpected(options.error());
   const auto status = ::natsConnection_Connect(&to_, options->get());
   if (status != NATS_OK)
-    return over(nats_said(nats_words(status)));
+    return over(nats_refusal(status, how_));
   return has_stream() ? open_jetstream() : expected<void>();
 }
 

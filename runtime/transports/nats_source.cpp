@@ -114,7 +114,7 @@ expected<void> nats_source::connect(std::string_view client) {
   ::natsOptions_SetName(options->get(), std::string(client).c_str());
   ::natsOptions_SetPingInterval(options->get(), as_ms(login_.ack_timeout));
   if (const auto status = ::natsConnection_Connect(&to_, options->get()); status != NATS_OK)
-    return fail(errc::io, nats_said(nats_words(status)));
+    return fail(errc::io, nats_refusal(status, login_));
   return subscribe();
 }
 

@@ -2,8 +2,8 @@
 // A Kafka cluster that is part of librdkafka: it speaks the protocol over TCP, keeps what it is
 // given in memory, and fails on command. And a reader of Kafka's topics, which knows nothing of it.
 //
-// It does not authenticate, and it lives in the process of the test: `kill` closes its connections
-// and those that come, and loses nothing.
+// It does not authenticate (kafka_gate.hpp does), and it lives in the process of the test: `kill`
+// closes its connections and those that come, and loses nothing.
 
 #include "tests/mirrors/broker.hpp"
 #include <librdkafka/rdkafka.h>
@@ -23,7 +23,7 @@ struct kafka_message {
 /// All that is in a topic, in the order of each partition, read with a bare consumer.
 std::vector<kafka_message> read_kafka(const std::string& hosts, const std::string& topic);
 
-class kafka_broker final : public broker {
+class kafka_broker : public broker {
 public:
   /// They are called 1, 2, 3... and share the partitions of the topic `lessons`.
   explicit kafka_broker(int brokers = 1);
@@ -36,7 +36,7 @@ public:
   std::string url_of(std::uint16_t, const std::string& settings) const override;
   std::string source_url(std::uint16_t, const std::string& settings) const override {
     return "kafka://" + hosts() + "?topic=lessons&ack_timeout=1s&connect_timeout=500ms" +
-           "&rdkafka.session.timeout.ms=6000&rdkafka.heartbeat.interval.ms=500" + settings;
+           quick_group + settings;
   }
   /// It ends the process when a member comes back while it waits for who the member was before.
   std::chrono::milliseconds forgets_readers_after() const override {
@@ -60,6 +60,11 @@ public:
   void refuse_no_more(); ///< of both
   /// Whoever asks for the topic; until it is refused with no error.
   void refuse_topic(const std::string& topic, rd_kafka_resp_err_t with);
+
+protected:
+  /// A member of the group that has gone is not waited for long.
+  static constexpr auto quick_group =
+      "&rdkafka.session.timeout.ms=6000&rdkafka.heartbeat.interval.ms=500";
 
 private:
   static constexpr int partitions = 6; ///< it forgets what is more than 5 MB in one of them

@@ -1,6 +1,6 @@
 // Mirrors to Kafka.
 
-#include "tests/mirrors/kafka_broker.hpp"
+#include "tests/mirrors/kafka_gate.hpp"
 #include "tests/mirrors/mirror_cases.hpp"
 #include "tests/mirrors/mirrored.hpp"
 #include "tests/mirrors/source_cases.hpp"
@@ -267,24 +267,51 @@ TEST_CASE("G113: an address of Kafka that makes no sense is refused, with what i
                        "rdkafka.debug=all"));
 }
 
-/// host:port, with user, password and settings as in an address: `user:password@host:9092?ca=...`.
-TEST_CASE("G113: a Kafka of yours gets everything") {
+namespace {
+
+/// That EDUPULSE_TEST_KAFKA names, as in an address: `user:password@host:9092?ca=...`.
+class kafka_of_yours final : public broker {
+public:
+  explicit kafka_of_yours(const std::string& where)
+      : url_("kafka://" + where + (where.find('?') == std::string::npos ? "?" : "&") +
+             "topic=edupulse-test-" + std::to_string(std::time(nullptr))) {}
+  void start() override {}
+  std::string url_of(std::uint16_t, const std::string& settings) const override {
+    return url_ + settings;
+  }
+  std::string url_of_stranger() const override { return url_; }
+  std::string refusal() const override { return {}; }
+  std::vector<seen_event> read() override { return {}; }
+
+private:
+  const std::string url_;
+};
+
+} // namespace
+
+TEST_CASE("G113, G116: a Kafka of yours gets everything, and a source has it from there") {
   const char* where = std::getenv("EDUPULSE_TEST_KAFKA");
   if (where == nullptr) {
     std::cout << "skipped: EDUPULSE_TEST_KAFKA names no Kafka\n";
     return;
   }
-  const std::string text(where);
-  const auto topic = "edupulse-test-" + std::to_string(std::time(nullptr));
-  const bool has_settings = text.find('?') != std::string::npos;
-  mirrored here("kafka://" + text + (has_settings ? "&" : "?") + "topic=" + topic);
-  here.publish(1000);
-  here.drain();
-  CHECK(here.given_up() == 0);
-  std::vector<seen_event> seen;
-  for (const auto& one : read_kafka(text.substr(0, text.find('?')), topic))
-    seen.push_back(from_cloudevent(one.value));
-  check_has_all(seen, here.published());
+  kafka_of_yours at(where);
+  source_gets_what_a_mirror_wrote(at);
+}
+
+TEST_CASE("G113: Kafka over TLS is shown a password and a certificate, and gets everything") {
+  for (const auto* mechanism : {"PLAIN", "SCRAM-SHA-512"}) {
+    guarded_kafka to(mechanism);
+    refuses_credentials(to);
+  }
+}
+
+TEST_CASE("G113: Kafka over TLS that is shown no certificate is an outage, in words that say so") {
+  guarded_kafka to("PLAIN");
+  to.start();
+  mirrored here(to.url_without_certificate());
+  here.publish(1);
+  here.await_why("certificate required");
 }
 
 // -- sources
@@ -293,6 +320,12 @@ TEST_CASE("G113: a Kafka of yours gets everything") {
 TEST_CASE("G116: a source at Kafka gets what a mirror wrote there, once and in order") {
   kafka_broker at;
   source_gets_what_a_mirror_wrote(at);
+}
+
+TEST_CASE("G116: a source at Kafka over TLS shows a password and a certificate") {
+  guarded_kafka at("SCRAM-SHA-512");
+  source_gets_what_a_mirror_wrote(at);
+  source_is_refused(at);
 }
 
 TEST_CASE("G116: a source at Kafka goes on when the server has been killed and started") {
