@@ -184,8 +184,10 @@ void delivery::remove(drop_reason why, effect_list& out) {
     drop(seq, event);
   for (const auto& [when, event] : std::exchange(retries_, {}))
     drop(when.second, event);
-  for (const auto& [seq, what] : std::exchange(deferred_, {}))
+  for (const auto& [seq, what] : std::exchange(deferred_, {})) {
+    --lanes_[what.lane].deferred;
     drop(seq, what.event);
+  }
   blocked_.for_each(drop);
   blocked_.clear();
   for (auto& lane : lanes_)
@@ -295,7 +297,7 @@ void delivery::check() const {
   assert(bytes == owed_.bytes());
   assert(seat_ == nullptr || seat_->owed() <= own); // the others are redriven letters
   for ([[maybe_unused]] const auto& lane : lanes_)
-    assert(lane.in_flight_events <= how_.options.window);
+    assert(lane.in_flight_events + lane.deferred <= how_.options.window + 1); // with a probe
   static_cast<void>(count);
   static_cast<void>(own);
   static_cast<void>(bytes);

@@ -126,6 +126,7 @@ private:
     bool productive = false;
     bool wants_probe = false; ///< its runner stands still until a batch says to go on
     std::uint32_t in_flight_events = 0;
+    std::uint32_t deferred = 0; ///< of `deferred_`
     std::deque<batch_ptr> in_flight;
     std::uint64_t sent = 0;      ///< batches, ever
     std::uint64_t returning = 0; ///< those until then may come back: nothing is sent meanwhile
@@ -153,6 +154,7 @@ private:
     envelope_ptr event;
     std::uint32_t attempt;
     time_point since;
+    std::uint32_t lane;
   };
 
   // -- intake (delivery.cpp)
@@ -186,7 +188,8 @@ private:
   bool has_anything_to_send() const noexcept;
   void take_waiting(std::size_t limit, batch& into);
   bool place(std::uint64_t seq, envelope_ptr event, work_item& into);
-  std::uint32_t batch_limit(const lane_state& lane) const;
+  static std::uint32_t fitting_batch(const lane_state& lane);
+  std::uint32_t room_of(const lane_state& lane) const;
   std::uint32_t lane_of(std::uint64_t key) const;
   void send(std::uint32_t at, batch_ptr work, time_point now, effect_list& out);
   bool has_work() const noexcept { return waiting_events_ > 0 || !ready_.empty(); }
@@ -210,8 +213,9 @@ private:
       note_progress(now, out);
   }
   void on_note(const batch& work, exception_note&& note, time_point now, effect_list& out);
-  void on_answer(const envelope_ptr& event, std::uint64_t seq, outcome&& said, time_point now,
-                 effect_list& out);
+  void on_answer(const envelope_ptr& event, std::uint64_t seq, std::uint32_t lane, outcome&& said,
+                 time_point now, effect_list& out);
+  envelope_ptr no_longer_deferred(tsl::robin_map<std::uint64_t, deferred_event>::iterator which);
   void fail_attempt(const envelope_ptr& event, std::uint64_t seq, outcome&& why, time_point now,
                     effect_list& out);
   void give_up(const envelope_ptr& event, std::uint64_t seq, std::string reason, time_point now,

@@ -13,14 +13,21 @@ namespace {
 constexpr double batch_target_ns = 2e6;
 constexpr std::size_t batches_in_flight = 4;
 constexpr std::uint32_t first_batch = 32;
+constexpr std::uint32_t least_part = 8; ///< of a window
 } // namespace
 
-std::uint32_t delivery::batch_limit(const lane_state& lane) const {
-  const auto room = how_.options.window - lane.in_flight_events;
+std::uint32_t delivery::fitting_batch(const lane_state& lane) {
   if (lane.event_ns <= 0)
-    return std::min(first_batch, room);
-  const auto fitting = std::clamp(batch_target_ns / lane.event_ns, 1.0, double{max_batch});
-  return std::min(static_cast<std::uint32_t>(fitting), room);
+    return first_batch;
+  return static_cast<std::uint32_t>(
+      std::clamp(batch_target_ns / lane.event_ns, 1.0, double{max_batch}));
+}
+
+/// What a handler has deferred it still has in hand. A probe may be one more than the window.
+std::uint32_t delivery::room_of(const lane_state& lane) const {
+  const auto deferred = planted("deferrals_without_bound") ? 0 : lane.deferred;
+  const auto in_hand = lane.in_flight_events + deferred;
+  return how_.options.window - std::min(how_.options.window, in_hand);
 }
 
 std::uint32_t delivery::lane_of(std::uint64_t key) const {
@@ -43,11 +50,8 @@ void delivery::dispatch(time_point now, effect_list& out) {
     dispatch_probe(now, out);
     return;
   }
-  const auto window = static_cast<std::size_t>(how_.options.window) * lanes_.size();
-  if (deferred_.size() >= window && !planted("deferrals_without_bound"))
-    return; // credit comes back when deferrals are completed
   if (lanes_.size() > 1)
-    distribute(window - deferred_.size());
+    distribute(static_cast<std::size_t>(how_.options.window) * lanes_.size());
   for (std::uint32_t at = 0; at < lanes(); ++at)
     dispatch_lane(at, now, out);
 }
@@ -64,11 +68,14 @@ void delivery::dispatch_lane(std::uint32_t at, time_point now, effect_list& out)
   if (lane.sent - lane.in_flight.size() < lane.returning && !planted("returned_overtaken"))
     return;
   while (lane.up && lane.in_flight.size() < batches_in_flight) {
-    const auto limit = batch_limit(lane);
-    if (limit == 0)
-      return;
+    const auto fitting = fitting_batch(lane);
+    const auto room = room_of(lane);
+    const auto limit = std::min(fitting, room);
     const auto there = lanes_.size() > 1 ? lane.staged.size() : waiting_events_ + ready_.size();
-    if (there == 0 || (there < limit && !lane.in_flight.empty()))
+    if (there == 0 || limit == 0 || (there < limit && !lane.in_flight.empty()))
+      return;
+    // Deferrals may be completed one by one, and batches would be as small: room is gathered.
+    if (room < there && room < std::min(fitting, how_.options.window / least_part))
       return;
     auto work = std::make_shared<batch>(how_.index, at, lane.generation);
     if (lanes_.size() > 1)

@@ -178,7 +178,7 @@ void delivery::on_note(const batch& work, exception_note&& note, time_point now,
     breaker_.probe_lost(); // not an answer: if this was the probe, send another
   switch (note.what) {
   case exception_note::kind::answered:
-    on_answer(event, seq, std::move(note.said), now, out);
+    on_answer(event, seq, work.lane, std::move(note.said), now, out);
     break;
   case exception_note::kind::stepped_aside:
     out.emplace_back(effects::stepped_aside{how_.index, event->id()});
@@ -196,8 +196,8 @@ void delivery::on_note(const batch& work, exception_note&& note, time_point now,
   }
 }
 
-void delivery::on_answer(const envelope_ptr& event, std::uint64_t seq, outcome&& said,
-                         time_point now, effect_list& out) {
+void delivery::on_answer(const envelope_ptr& event, std::uint64_t seq, std::uint32_t lane,
+                         outcome&& said, time_point now, effect_list& out) {
   if (said.what() != outcome::kind::unavailable && said.what() != outcome::kind::deferred &&
       breaker_.on_answer(now))
     out.emplace_back(effects::breaker_closed{how_.index});
@@ -222,7 +222,8 @@ void delivery::on_answer(const envelope_ptr& event, std::uint64_t seq, outcome&&
     hold_key(*event, seq);
     const auto past = trouble_.find(seq);
     const auto attempt = past == trouble_.end() ? 1 : past->second.attempts + 1;
-    deferred_.emplace(seq, deferred_event{event, attempt, now});
+    deferred_.emplace(seq, deferred_event{event, attempt, now, lane});
+    ++lanes_[lane].deferred;
     if (auto early = early_.find(seq); early != early_.end()) {
       auto answer = std::move(early->second);
       early_.erase(early);
@@ -240,10 +241,10 @@ void delivery::on_completion(std::uint64_t seq, std::uint32_t attempt, outcome&&
   if (at != deferred_.end()) {
     if (at->second.attempt != attempt)
       return; // of an earlier attempt that ran out of time
-    const auto event = std::move(at.value().event);
-    deferred_.erase(at);
+    const auto lane = at->second.lane;
+    const auto event = no_longer_deferred(at);
     note_progress_if(what.is_ok(), now, out);
-    on_answer(event, seq, std::move(what), now, out);
+    on_answer(event, seq, lane, std::move(what), now, out);
     settle_closing(lanes_[lane_of(key_of(*event))]);
     after_taking_back(now, out);
     return;
@@ -262,6 +263,14 @@ void delivery::on_completion(std::uint64_t seq, std::uint32_t attempt, outcome&&
   }
   if (is_in_flight(seq) && !planted("early_answer_lost"))
     early_.insert_or_assign(seq, std::move(what));
+}
+
+envelope_ptr
+delivery::no_longer_deferred(tsl::robin_map<std::uint64_t, deferred_event>::iterator which) {
+  --lanes_[which->second.lane].deferred;
+  auto event = std::move(which.value().event);
+  deferred_.erase(which);
+  return event;
 }
 
 bool delivery::is_in_flight(std::uint64_t seq) const {
@@ -287,8 +296,7 @@ void delivery::expire_deferrals(time_point now, effect_list& out) {
       late.push_back(seq);
   std::sort(late.begin(), late.end());
   for (const auto seq : late) {
-    const auto event = std::move(deferred_.at(seq).event);
-    deferred_.erase(seq);
+    const auto event = no_longer_deferred(deferred_.find(seq));
     fail_attempt(event, seq, outcome::crash("time_limit", "its deferral was not completed in time"),
                  now, out);
   }

@@ -88,8 +88,8 @@ struct subscription_options {
   event_order order = event_order::keyed;
   /// Handler actors of this subscription; the same key always goes to the same one. 1 to 1,024.
   std::uint32_t concurrency = 1;
-  /// Events handed to one handler actor and not yet answered. Too small: a round trip per event.
-  /// Too large: more to hand out again after a crash. 1 to 65,536.
+  /// Events handed to one handler actor and not yet answered; a deferral is no answer. Too small: a
+  /// round trip per event. Too large: more to hand out again after a crash. 1 to 65,536.
   std::uint32_t window = 1024;
   /// Events and bytes this subscription may be owed before `overload` speaks.
   std::size_t backlog_events = 8192;

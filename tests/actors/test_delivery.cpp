@@ -125,6 +125,37 @@ TEST_CASE("G10: a handler that defers all it gets is given no more than its wind
   CHECK(at.sent[0].size() == 2);
 }
 
+TEST_CASE("G10: what is deferred and what is handed out are never more than the window together") {
+  rig at({.window = 64});
+  at.publish(200, "");
+  auto& sent = at.sent[0];
+  REQUIRE(sent.size() == 2); // of 32 each
+  std::vector<std::pair<std::uint64_t, std::uint32_t>> open;
+  const auto defer_all = [&](const batch_ptr& work) {
+    for (std::uint32_t i = 0; i < work->size(); ++i) {
+      work->note({i, exception_note::kind::answered, outcome::deferred()});
+      open.emplace_back(work->seq(i), work->attempt(i));
+    }
+    at.report(work);
+    CHECK(at.core.in_flight() <= 64);
+  };
+  auto complete_next = [&, next = std::size_t{0}]() mutable {
+    const auto [seq, attempt] = open.at(next++);
+    at.core.on_completion(seq, attempt, outcome::ok(), at.now, at.asked);
+    at.dispatch();
+  };
+  defer_all(sent[0]);
+  defer_all(sent[1]);
+  CHECK(sent.size() == 2);
+  for (int i = 0; i < 7; ++i)
+    complete_next();
+  CHECK(sent.size() == 2); // room for seven is not worth a batch
+  complete_next();
+  REQUIRE(sent.size() == 3);
+  CHECK(sent[2]->size() == 8);
+  CHECK(at.core.in_flight() == 64);
+}
+
 TEST_CASE("G12: a handler that goes on within its batch does not stand still, however slowly") {
   rig at({.backlog_events = 32});
   at.publish(32, ""); // full: publishers wait
