@@ -345,7 +345,7 @@ void node_impl::close_down(bool somebody_is_stuck) {
     ledgers_asked_for_.clear(); // whoever waits is told that the node has stopped
     mirrors.swap(mirrors_);
   }
-  mirrors.clear(); // each ends its thread, if nobody else has it
+  mirrors.clear();
   alarm_.reset();
   if (somebody_is_stuck && own_system_) {
     log_->say(log_level::error, "stop: a handler has not returned; its thread is left behind");
@@ -356,6 +356,7 @@ void node_impl::close_down(bool somebody_is_stuck) {
   }
   own_system_.reset();
   config_.reset();
+  reaper_->finish();
 }
 
 } // namespace edupulse

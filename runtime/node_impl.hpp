@@ -9,6 +9,7 @@
 #include "runtime/keeper.hpp"
 #include "runtime/observers/counters.hpp"
 #include "runtime/observers/log.hpp"
+#include "runtime/reaper.hpp"
 #include "runtime/stamper.hpp"
 #include <condition_variable>
 #include <edupulse/node.hpp>
@@ -63,6 +64,8 @@ public:
                            subscription_options options);
   expected<void> unsubscribe(const std::string& name);
   expected<void> replace(const std::string& name, handler_recipe recipe);
+  /// For the node to hold: its end, when that comes, holds up nobody.
+  transport_ptr adopt(transport_ptr to) { return reaper_->adopt(std::move(to)); }
   /// From now on `name` is a mirror to it.
   void note_mirror(const std::string& name, transport_ptr to);
   bool has_mirror(std::string_view name);
@@ -143,6 +146,7 @@ private:
   std::shared_ptr<bell> bell_;
   std::shared_ptr<inbox> mail_;
   std::unique_ptr<alarm> alarm_;
+  std::shared_ptr<reaper> reaper_ = std::make_shared<reaper>();
   std::unique_ptr<cluster> cluster_; ///< null: alone
   std::unique_ptr<caf::actor_system_config> config_;
   std::unique_ptr<caf::actor_system> own_system_;

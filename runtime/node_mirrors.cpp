@@ -35,6 +35,7 @@ expected<subscription> node::attach_mirror(std::string name, std::string_view fi
     return fail(errc::invalid_option, "a mirror has one line to its transport: concurrency must be "
                                       "1 and is " +
                                           std::to_string(options.concurrency));
+  to = impl_->adopt(std::move(to));
   auto made =
       add_subscription(name, topic_filter::parse(filter), mirror_recipe(to), std::move(options));
   if (made)
@@ -47,6 +48,7 @@ expected<void> node::swap_mirror(std::string_view name, transport_ptr to) {
     return no_transport();
   if (!impl_->has_mirror(name))
     return no_mirror(name);
+  to = impl_->adopt(std::move(to));
   auto done = impl_->replace(std::string(name), mirror_recipe(to));
   if (done)
     impl_->note_mirror(std::string(name), std::move(to));

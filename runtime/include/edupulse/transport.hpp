@@ -35,6 +35,7 @@ constexpr std::string_view to_string(transport_health::state what) noexcept {
 
 class transport {
 public:
+  /// A node ends it on a thread of its own, and may take its time; `node::stop` waits for it.
   virtual ~transport() = default;
   /// For people: `log`, `kafka`.
   virtual std::string_view name() const noexcept = 0;
