@@ -97,6 +97,7 @@ void node_impl::wait_unsubscribed(const std::string& name) {
 }
 
 expected<void> node_impl::replace(const std::string& name, handler_recipe recipe) {
+  std::shared_ptr<runner_surroundings> before; // ends behind the lock, as in `unsubscribed`
   {
     std::lock_guard guard(mutex_);
     const auto at = live_.find(name);
@@ -104,7 +105,7 @@ expected<void> node_impl::replace(const std::string& name, handler_recipe recipe
       return fail(errc::not_found, "there is no subscription named '" + name + "' on this node");
     auto fresh = std::make_shared<runner_surroundings>(*around_.at(at->second));
     fresh->make = std::move(recipe.make);
-    around_[at->second] = std::move(fresh);
+    before = std::exchange(around_[at->second], std::move(fresh));
   }
   return command("restart", name, &router::restart_handlers);
 }

@@ -186,9 +186,15 @@ void node_impl::settle_redrive(std::uint64_t letter, fate how) {
   keeper_->settle_redrive(letter, how);
 }
 
+/// What its handlers were made with ends outside the lock, since it may call the node, and before
+/// whoever waits for the end of the subscription hears of it.
 void node_impl::unsubscribed(std::uint32_t subscription) {
+  const auto take = [&] {
+    std::lock_guard guard(mutex_);
+    return around_.extract(subscription);
+  };
+  take();
   std::lock_guard guard(mutex_);
-  around_.erase(subscription);
   std::erase_if(actors_, [&](const auto& one) { return one.first.first == subscription; });
   std::erase_if(live_, [&](const auto& one) { return one.second == subscription; });
   std::erase_if(mirrors_, [&](const auto& one) { return !live_.contains(one.first); });

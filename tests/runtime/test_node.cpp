@@ -375,6 +375,22 @@ TEST_CASE("G19: unsubscribe returns when no call is running, and no event comes 
   check_books(at);
 }
 
+TEST_CASE("G19: what a handler was made with has ended when unsubscribe returns, and may call the "
+          "node as it does") {
+  auto at = start_quiet();
+  struct held {
+    node& at;
+    std::atomic<bool>& ended;
+    ~held() { ended = at.sources().empty() && publish_lesson(at, "k"); }
+  };
+  std::atomic<bool> ended = false;
+  auto subscribed =
+      at.subscribe<LessonPublished>("watch", [what = std::make_shared<held>(at, ended)](auto) {});
+  REQUIRE(subscribed);
+  REQUIRE(subscribed->unsubscribe());
+  CHECK(ended);
+}
+
 TEST_CASE(
     "G20: publishing from sixteen threads while the node stops: each is handled, or told no") {
   auto at = start_quiet();
