@@ -101,11 +101,12 @@ expected<void> node_impl::replace(const std::string& name, handler_recipe recipe
   {
     std::lock_guard guard(mutex_);
     const auto at = live_.find(name);
-    if (at == live_.end())
+    const auto known = at == live_.end() ? around_.end() : around_.find(at->second);
+    if (known == around_.end()) // or not for long any more
       return fail(errc::not_found, "there is no subscription named '" + name + "' on this node");
-    auto fresh = std::make_shared<runner_surroundings>(*around_.at(at->second));
+    auto fresh = std::make_shared<runner_surroundings>(*known->second);
     fresh->make = std::move(recipe.make);
-    before = std::exchange(around_[at->second], std::move(fresh));
+    before = std::exchange(known->second, std::move(fresh));
   }
   return command("restart", name, &router::restart_handlers);
 }
