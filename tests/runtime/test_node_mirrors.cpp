@@ -70,7 +70,7 @@ private:
 
 } // namespace
 
-TEST_CASE("G23: a transport whose end takes long holds up nobody, swapped or detached") {
+TEST_CASE("G115: a transport whose end takes long holds up nobody, swapped or detached") {
   std::promise<void> let_go;
   const auto released = let_go.get_future().share();
   auto at = start_quiet();
