@@ -102,7 +102,7 @@ expected<void> node_impl::replace(const std::string& name, handler_recipe recipe
     std::lock_guard guard(mutex_);
     const auto at = live_.find(name);
     const auto known = at == live_.end() ? around_.end() : around_.find(at->second);
-    if (known == around_.end()) // or not for long any more
+    if (known == around_.end()) // it has ended, or is about to
       return fail(errc::not_found, "there is no subscription named '" + name + "' on this node");
     auto fresh = std::make_shared<runner_surroundings>(*known->second);
     fresh->make = std::move(recipe.make);

@@ -189,11 +189,12 @@ void node_impl::settle_redrive(std::uint64_t letter, fate how) {
 /// What its handlers were made with ends outside the lock, since it may call the node, and before
 /// whoever waits for the end of the subscription hears of it.
 void node_impl::unsubscribed(std::uint32_t subscription) {
-  const auto take = [&] {
+  decltype(around_)::node_type made_with;
+  {
     std::lock_guard guard(mutex_);
-    return around_.extract(subscription);
-  };
-  take();
+    made_with = around_.extract(subscription);
+  }
+  made_with = {};
   std::lock_guard guard(mutex_);
   std::erase_if(actors_, [&](const auto& one) { return one.first.first == subscription; });
   std::erase_if(live_, [&](const auto& one) { return one.second == subscription; });

@@ -107,6 +107,11 @@ def with_sasl(answer):
     return head + b"".join(struct.pack(">hhh", *one) for one in more) + answer[10:]
 
 
+def place(host, port):
+    """As it is in answers. The two hosts are of one length, so those stay as long as they are."""
+    return host + struct.pack(">i", port)
+
+
 class Gate:
     def __init__(self, kafka_port, certificate, key, authority, user, password):
         self.kafka = ("127.0.0.1", int(kafka_port))
@@ -117,18 +122,14 @@ class Gate:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
 
-    def place(self, host, port):
-        """As it is in answers; the two names are of one length."""
-        return host + struct.pack(">i", port)
-
     def serve(self, plain):
         try:
             with self.tls.wrap_socket(plain, server_side=True) as client, \
                     socket.create_connection(self.kafka) as kafka:
                 self.authenticate(client, kafka)
                 threading.Thread(target=self.ask, args=(client, kafka), daemon=True).start()
-                there = self.place(b"127.0.0.1", self.kafka[1])
-                here = self.place(b"localhost", self.port)
+                there = place(b"127.0.0.1", self.kafka[1])
+                here = place(b"localhost", self.port)
                 while True:
                     write_frame(client, read_frame(kafka).replace(there, here))
         except (OSError, EOFError, Refused):

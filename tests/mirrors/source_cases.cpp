@@ -126,7 +126,7 @@ void source_goes_on_after_resets(broker& at) {
   sourced there(at.source_url(network.port(), new_group()));
   there.await_up();
   mirrored here(at.url(), at.pace());
-  for (int i = 0; i < 4; ++i) {
+  for (int i = 0; i < 5; ++i) {
     const auto so_far = network.connections();
     here.publish_for(150ms);
     network.reset_all();
@@ -136,6 +136,7 @@ void source_goes_on_after_resets(broker& at) {
   await_all(there, here);
   if (at.redelivers_in_order())
     check_order(there.seen());
+  CHECK(network.connections() >= 6);
 }
 
 void source_is_refused(broker& at) {
